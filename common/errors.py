@@ -1,0 +1,230 @@
+"""Every error Parley raises on purpose, and its one mapping to the RunPod and HTTP envelopes.
+
+    ParleyError
+    ├── InvalidInputError            the request is wrong; sending it again will not help
+    │   ├── UnknownFieldError
+    │   ├── InputTooLargeError       bytes, seconds, channels or sample rate above a limit
+    │   ├── UnreadableAudioError     not audio, no audio track, damaged, NaN
+    │   ├── EmptyAudioError          zero bytes, or a container without one sample
+    │   └── AudioUrlError            the URL is malformed, refused (private address), or answers 4xx
+    ├── AudioFetchError              the audio's server is slow, down or cut the answer short
+    ├── ConfigurationError           a setting, token, package or model is missing on the worker
+    ├── EngineError                  the model failed on this audio
+    ├── OutputTooLargeError          the result does not fit the platform's limit
+    ├── JobCancelledError
+    ├── DeadlineExceededError        a total deadline passed
+    └── EndpointError                a remote endpoint refused or failed the job
+        ├── EndpointAuthError
+        ├── EndpointNotFoundError
+        ├── EndpointBusyError        rate limited
+        └── EndpointUnreachableError
+"""
+
+import json
+from typing import Any, ClassVar
+
+
+class ParleyError(Exception):
+    """Base of all expected failures; `message` is written for the caller and says how to fix it."""
+
+    code: ClassVar[str] = "internal_error"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+    def envelope(self) -> dict[str, Any]:
+        """Return `{code, message, param, retryable}`, the body of both envelopes."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "param": self.param,
+            "retryable": self.retryable,
+        }
+
+
+class InvalidInputError(ParleyError):
+    """The request is wrong."""
+
+    code = "invalid_input"
+    http_status = 400
+
+
+class UnknownFieldError(InvalidInputError):
+    """The request has a key that the contract does not know."""
+
+    code = "unknown_field"
+
+
+class InputTooLargeError(InvalidInputError):
+    """The audio is above a limit (bytes, seconds, channels, sample rate)."""
+
+    code = "input_too_large"
+    http_status = 413
+
+
+class UnreadableAudioError(InvalidInputError):
+    """The bytes are not audio that can be decoded."""
+
+    code = "unreadable_audio"
+    http_status = 415
+
+
+class EmptyAudioError(InvalidInputError):
+    """There is not one sample of audio."""
+
+    code = "empty_audio"
+    http_status = 422
+
+
+class AudioUrlError(InvalidInputError):
+    """The audio URL is malformed, refused, or answers with a client error."""
+
+    code = "bad_audio_url"
+    http_status = 422
+
+
+class AudioFetchError(ParleyError):
+    """The audio's server failed; trying again may help."""
+
+    code = "audio_fetch_failed"
+    http_status = 502
+    retryable = True
+
+
+class ConfigurationError(ParleyError):
+    """A setting, token, package or model is missing or wrong on this machine."""
+
+    code = "configuration_error"
+    http_status = 500
+
+
+class EngineError(ParleyError):
+    """The model failed on this audio."""
+
+    code = "engine_failed"
+    http_status = 500
+    retryable = True
+
+
+class OutputTooLargeError(ParleyError):
+    """The result does not fit the platform's limit."""
+
+    code = "output_too_large"
+    http_status = 413
+
+
+class JobCancelledError(ParleyError):
+    """The job was cancelled by the caller."""
+
+    code = "cancelled"
+    http_status = 409
+
+
+class DeadlineExceededError(ParleyError):
+    """A total deadline passed."""
+
+    code = "deadline_exceeded"
+    http_status = 504
+    retryable = True
+
+
+class EndpointError(ParleyError):
+    """A remote endpoint refused or failed the job; carries the worker's own code when it sent one."""
+
+    code = "endpoint_failed"
+    http_status = 502
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        endpoint: str,
+        remote: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, param=(remote or {}).get("param"))
+        self.endpoint = endpoint
+        self.remote = remote
+
+    def envelope(self) -> dict[str, Any]:
+        """Return the body with the worker's own code and retryability, naming the endpoint."""
+        body = super().envelope()
+        if self.remote is not None:
+            body["code"] = self.remote.get("code", self.code)
+            body["retryable"] = bool(self.remote.get("retryable", self.retryable))
+        body["endpoint"] = self.endpoint
+        return body
+
+
+class EndpointAuthError(EndpointError):
+    """The API key is missing, wrong, or may not use this endpoint."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
+class EndpointNotFoundError(EndpointError):
+    """The endpoint id, or the job on it, does not exist."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class EndpointBusyError(EndpointError):
+    """The endpoint is rate limited."""
+
+    code = "rate_limited"
+    http_status = 429
+    retryable = True
+
+
+class EndpointUnreachableError(EndpointError):
+    """The endpoint does not answer."""
+
+    code = "endpoint_unreachable"
+    http_status = 502
+    retryable = True
+
+
+def runpod_error(error: ParleyError) -> dict[str, str]:
+    """Map an error to what a RunPod handler returns: `{"error": "<one JSON string>"}`.
+
+    The SDK accepts only a string under `error`; the string is the JSON of `envelope()`.
+    """
+    return {"error": json.dumps(error.envelope(), ensure_ascii=False)}
+
+
+def http_error(error: ParleyError, *, request_id: str) -> dict[str, Any]:
+    """Map an error to the HTTP body `{"error": {code, message, param, retryable, request_id}}`."""
+    return {"error": {**error.envelope(), "request_id": request_id}}
+
+
+def parse_runpod_error(raw: object) -> dict[str, Any]:
+    """Read the `error` of a failed RunPod job, whoever wrote it.
+
+    Returns `{code, message, param, retryable}`; text that is not Parley's envelope becomes the message,
+    without the SDK's traceback and host name.
+    """
+    parsed = _json_object(raw)
+    if "code" in parsed and "message" in parsed:
+        return parsed
+    message = str(parsed.get("error_message") or (raw if isinstance(raw, str) and not parsed else ""))
+    return {
+        "code": "endpoint_failed",
+        "message": message or "the worker failed without a message",
+        "param": None,
+        "retryable": False,
+    }
+
+
+def _json_object(raw: object) -> dict[str, Any]:
+    if isinstance(raw, dict):
+        return raw
+    try:
+        value = json.loads(str(raw))
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,91 @@
+"""Words, turns and segments on one time axis: seconds from the start of the audio, half-open [start, end)."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from common.errors import InvalidInputError
+
+
+def _check_span(start: float, end: float, what: str) -> None:
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise InvalidInputError(f"a {what} has a time that is not a finite number")
+    if start < 0 or end < start:
+        raise InvalidInputError(f"a {what} spans {start}–{end} s; times must satisfy 0 ≤ start ≤ end")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Turn:
+    """One speaker talking from `start` to `end` (s); turns of different speakers may overlap."""
+
+    start: float
+    end: float
+    speaker: str
+
+    def __post_init__(self) -> None:
+        _check_span(self.start, self.end, "turn")
+        if not self.speaker:
+            raise InvalidInputError("a turn has an empty speaker label")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word with its punctuation; `space_before` is false in scripts written without spaces."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+    speaker: str | None = None
+    space_before: bool = True
+
+    def __post_init__(self) -> None:
+        _check_span(self.start, self.end, "word")
+
+    def shifted(self, offset_s: float) -> "Word":
+        """Return the word `offset_s` seconds later."""
+        return replace(self, start=self.start + offset_s, end=self.end + offset_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A readable stretch of words of one speaker."""
+
+    id: int
+    start: float
+    end: float
+    text: str
+    speaker: str | None = None
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Everything the output formats need; `diarized` tells "no speaker known" from "speakers not asked"."""
+
+    segments: tuple[Segment, ...]
+    duration_s: float
+    language: str
+    diarized: bool = False
+    turns: tuple[Turn, ...] = field(default=())
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """All words, in order."""
+        return tuple(word for segment in self.segments for word in segment.words)
+
+    @property
+    def text(self) -> str:
+        """The whole text, segments joined by a space."""
+        return join_words(self.words)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Labels of all speakers who have a turn or a word, sorted."""
+        spoken = {word.speaker for word in self.words if word.speaker is not None}
+        return tuple(sorted(spoken | {turn.speaker for turn in self.turns}))
+
+
+def join_words(words: Iterable[Word]) -> str:
+    """Join words into text, with a space before each word that is written with one."""
+    return "".join(f" {word.text}" if word.space_before else word.text for word in words).strip()
