@@ -1,23 +1,23 @@
 """Every error Parley raises on purpose, and its one mapping to the RunPod and HTTP envelopes.
 
-    ParleyError
-    ├── InvalidInputError            the request is wrong; sending it again will not help
-    │   ├── UnknownFieldError
-    │   ├── InputTooLargeError       bytes, seconds, channels or sample rate above a limit
-    │   ├── UnreadableAudioError     not audio, no audio track, damaged, NaN
-    │   ├── EmptyAudioError          zero bytes, or a container without one sample
-    │   └── AudioUrlError            the URL is malformed, refused (private address), or answers 4xx
-    ├── AudioFetchError              the audio's server is slow, down or cut the answer short
-    ├── ConfigurationError           a setting, token, package or model is missing on the worker
-    ├── EngineError                  the model failed on this audio
-    ├── OutputTooLargeError          the result does not fit the platform's limit
-    ├── JobCancelledError
-    ├── DeadlineExceededError        a total deadline passed
-    └── EndpointError                a remote endpoint refused or failed the job
-        ├── EndpointAuthError
-        ├── EndpointNotFoundError
-        ├── EndpointBusyError        rate limited
-        └── EndpointUnreachableError
+ParleyError
+├── InvalidInputError            the request is wrong; sending it again will not help
+│   ├── UnknownFieldError
+│   ├── InputTooLargeError       bytes, seconds, channels or sample rate above a limit
+│   ├── UnreadableAudioError     not audio, no audio track, damaged, NaN
+│   ├── EmptyAudioError          zero bytes, or a container without one sample
+│   └── AudioUrlError            the URL is malformed, refused (private address), or answers 4xx
+├── AudioFetchError              the audio's server is slow, down or cut the answer short
+├── ConfigurationError           a setting, token, package or model is missing on the worker
+├── EngineError                  the model failed on this audio
+├── OutputTooLargeError          the result does not fit the platform's limit
+├── JobCancelledError
+├── DeadlineExceededError        a total deadline passed
+└── EndpointError                a remote endpoint refused or failed the job
+    ├── EndpointAuthError
+    ├── EndpointNotFoundError
+    ├── EndpointBusyError        rate limited
+    └── EndpointUnreachableError
 """
 
 import json

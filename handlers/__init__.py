@@ -1,0 +1,1 @@
+"""The RunPod workers that hold models: diarization, transcription, and both in one."""

@@ -1,0 +1,229 @@
+"""The JSON that every endpoint speaks: requests (checked, unknown keys refused by name) and results."""
+
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from common.errors import InvalidInputError, UnknownFieldError
+from common.timeline import Turn
+
+ResponseFormat = Literal["json", "text", "verbose_json", "diarized_json", "srt", "vtt", "tsv", "rttm", "stm", "ctm"]
+Seconds = Annotated[float, Field(ge=0)]
+SpeakerBound = Annotated[int, Field(ge=1, le=100)]
+
+
+class Request(BaseModel):
+    """What all requests share: strict types, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class SpanIn(Request):
+    """A stretch of the audio, in seconds, half-open."""
+
+    start: Seconds
+    end: Seconds
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end < self.start:
+            raise ValueError(f"end {self.end} lies before start {self.start}")
+        return self
+
+
+class TurnIn(SpanIn):
+    """A diarization segment as the diarization endpoint returns it."""
+
+    speaker: Annotated[str, Field(min_length=1, max_length=200)]
+
+    def turn(self) -> Turn:
+        """Return it on the timeline."""
+        return Turn(start=self.start, end=self.end, speaker=self.speaker)
+
+
+class SubtitleOptions(Request):
+    """How cues of `srt` and `vtt` are laid out."""
+
+    max_line_chars: Annotated[int, Field(ge=10, le=200, description="characters in a line")] = 42
+    max_lines: Annotated[int, Field(ge=1, le=4, description="lines in a cue")] = 2
+    max_cue_s: Annotated[float, Field(ge=1, le=30, description="seconds a cue may last")] = 7.0
+    speaker_labels: Annotated[bool, Field(description="show who speaks")] = True
+
+
+class AudioRequest(Request):
+    """The audio itself, the one required field of every request."""
+
+    audio: Annotated[
+        str,
+        Field(
+            min_length=1,
+            validation_alias=AliasChoices("audio", "audio_base64"),
+            description="http(s) URL, data URI, or base64 (alias: `audio_base64`)",
+        ),
+    ]
+
+
+class SpeakerCountFields(Request):
+    """What is known of the number of speakers."""
+
+    num_speakers: Annotated[SpeakerBound | None, Field(description="exact number of speakers, if known")] = None
+    min_speakers: Annotated[SpeakerBound | None, Field(description="at least this many speakers")] = None
+    max_speakers: Annotated[SpeakerBound | None, Field(description="at most this many speakers")] = None
+
+    @model_validator(mode="after")
+    def _consistent_bounds(self) -> Self:
+        if self.num_speakers is not None and (self.min_speakers is not None or self.max_speakers is not None):
+            raise ValueError("give num_speakers, or min_speakers/max_speakers, not both")
+        if (self.min_speakers or 1) > (self.max_speakers or 100):
+            raise ValueError("min_speakers is above max_speakers")
+        return self
+
+
+class DiarizationFields(SpeakerCountFields):
+    """What a caller may ask of diarization."""
+
+    return_embeddings: Annotated[bool, Field(description="add one embedding vector per speaker")] = False
+
+
+class TranscriptionFields(Request):
+    """What a caller may ask of transcription."""
+
+    response_format: Annotated[ResponseFormat, Field(description="shape of the answer")] = "json"
+    timestamps: Annotated[bool, Field(description="give the times of single words (`verbose_json`)")] = True
+    language: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2,4})?$", description="language code, found if left out")
+    ] = None
+    chunk_duration: Annotated[
+        float | None, Field(ge=5, le=3600, description="longest stretch decoded at once, in seconds")
+    ] = None
+    subtitles: Annotated[SubtitleOptions | None, Field(description="layout of `srt` and `vtt` cues")] = None
+
+
+class DiarizationRequest(AudioRequest, DiarizationFields):
+    """Input of the diarization endpoint."""
+
+
+class TranscriptionRequest(AudioRequest, TranscriptionFields):
+    """Input of the transcription endpoint."""
+
+    diarization_segments: Annotated[
+        list[TurnIn] | None, Field(description="turns from the diarization endpoint, merged with the words")
+    ] = None
+    spans: Annotated[list[SpanIn] | None, Field(description="decode only these stretches")] = None
+
+
+class OrchestrationRequest(AudioRequest, DiarizationFields, TranscriptionFields):
+    """Input of the orchestrator and of the combined worker."""
+
+    diarize: Annotated[bool, Field(description="find out who speaks; false gives words only")] = True
+    on_diarization_failure: Annotated[
+        Literal["fail", "degrade"], Field(description="`degrade` returns the words without speakers")
+    ] = "fail"
+
+
+class TurnOut(BaseModel):
+    """One speaker's turn, in seconds."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+class WorkerReport(BaseModel):
+    """What every result says about how it was made."""
+
+    model: str
+    device: str
+    timings: dict[str, float]
+    warnings: list[str] = []
+
+
+class DiarizationResult(WorkerReport):
+    """Output of the diarization endpoint."""
+
+    segments: Annotated[list[TurnOut], Field(description="all turns; those of different speakers may overlap")]
+    exclusive_segments: Annotated[list[TurnOut], Field(description="the same with one speaker at a time")]
+    num_speakers: int
+    speakers: list[str]
+    duration: float
+    embeddings: dict[str, list[float]] | None = None
+
+
+class WordOut(BaseModel):
+    """One word; `speaker` is there, maybe null, when speakers were asked for."""
+
+    word: str
+    start: float
+    end: float
+    confidence: float | None = None
+    speaker: str | None = None
+    space_before: bool = True
+
+
+class SegmentOut(BaseModel):
+    """A readable stretch of one speaker's words."""
+
+    id: int
+    start: float
+    end: float
+    text: str
+    speaker: str | None = None
+    words: list[WordOut] | None = None
+
+
+class VerboseTranscription(WorkerReport):
+    """Output of transcription in `verbose_json`, shaped as OpenAI's."""
+
+    task: str
+    language: str
+    duration: float
+    text: str
+    segments: list[SegmentOut]
+    words: list[WordOut] | None = None
+    num_speakers: int | None = None
+    speakers: list[str] | None = None
+
+
+class OrchestrationResult(VerboseTranscription):
+    """Output of the orchestrator in `verbose_json`."""
+
+    diarization: Annotated[Literal["completed", "failed", "not_requested"], Field(description="what became of it")]
+    diarization_segments: Annotated[list[TurnOut] | None, Field(description="the turns that were merged in")] = None
+    models: dict[str, str]
+    embeddings: dict[str, list[float]] | None = None
+
+
+RequestT = TypeVar("RequestT", bound=Request)
+
+
+def parse_request(request_type: type[RequestT], raw: object) -> RequestT:
+    """Check a job's `input` against the contract.
+
+    Raises UnknownFieldError naming the key and InvalidInputError naming field and reason.
+    """
+    if not isinstance(raw, dict):
+        raise InvalidInputError('the request needs an object under "input", e.g. {"input": {"audio": "https://…"}}')
+    if "audio" in raw and "audio_base64" in raw:
+        raise InvalidInputError("give either audio or audio_base64, not both", param="audio_base64")
+    try:
+        return request_type.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise _input_error(request_type, first) from None
+
+
+def _input_error(request_type: type[Request], detail: ErrorDetails) -> InvalidInputError:
+    param = ".".join(str(part) for part in detail["loc"]) or None
+    if detail["type"] == "extra_forbidden":
+        known = ", ".join(sorted(request_type.model_fields))
+        return UnknownFieldError(f"unknown field {param!r}; known fields: {known}", param=param)
+    if detail["type"] == "missing":
+        return InvalidInputError(f"the field {param!r} is missing", param=param)
+    reason = detail["msg"].removeprefix("Value error, ")
+    return InvalidInputError(f"{param}: {reason}" if param else reason, param=param)
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of a request or result, as the docs print it."""
+    return model.model_json_schema(by_alias=False)

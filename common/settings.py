@@ -1,0 +1,248 @@
+"""All settings, each an environment variable declared once, read once in `main()` into one frozen object."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from common.audio.limits import AudioLimits
+from common.errors import ConfigurationError
+
+ValueT = TypeVar("ValueT")
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Generic[ValueT]):
+    """One environment variable: its name, meaning, default per profile, and how its text is read."""
+
+    name: str
+    default: ValueT
+    meaning: str
+    parse: Callable[[str], ValueT]
+    laptop: ValueT | None = None
+    aliases: tuple[str, ...] = ()
+
+    def read(self, env: Mapping[str, str], *, laptop: bool) -> ValueT:
+        """Return the value in `env`, else the profile's default; raises ConfigurationError naming the variable."""
+        for name in (self.name, *self.aliases):
+            text = env.get(name, "").strip()
+            if text:
+                return self._parsed(name, text)
+        return self.laptop if laptop and self.laptop is not None else self.default
+
+    def _parsed(self, name: str, text: str) -> ValueT:
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise ConfigurationError(f"{name} is not valid: {error}", param=name) from None
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError("expected a number above zero")
+    return value
+
+
+def _positive_int(text: str) -> int:
+    return int(_positive(text))
+
+
+def _flag(text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in known:
+        raise ValueError("expected true or false")
+    return known[text.lower()]
+
+
+def _one_of(*options: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in options:
+            raise ValueError(f"expected one of {', '.join(options)}")
+        return text
+
+    return parse
+
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+
+PROFILE = Variable(
+    "PARLEY_PROFILE",
+    "runpod",
+    "`runpod`: the full-size models; `laptop`: the models bundled in Python packages, no token, no download",
+    _one_of("runpod", "laptop"),
+)
+DIARIZATION_MODEL = Variable(
+    "DIARIZATION_MODEL",
+    "pyannote/speaker-diarization-3.1",
+    "`bundled`, `pyannote/speaker-diarization-3.1`, `pyannote/speaker-diarization-community-1`, or a local folder",
+    str,
+    laptop="bundled",
+)
+DIARIZATION_DEVICE = Variable(
+    "DIARIZATION_DEVICE", "auto", "where diarization runs: auto, cuda, mps, cpu", _one_of(*DEVICES)
+)
+TOKEN = Variable(
+    "HUGGINGFACE_ACCESS_TOKEN",
+    "",
+    "Hugging Face token for gated models (also `HF_TOKEN`)",
+    str,
+    aliases=("HF_TOKEN",),
+)
+TRANSCRIPTION_ENGINE = Variable(
+    "TRANSCRIPTION_ENGINE",
+    "parakeet",
+    "`parakeet` (NVIDIA NeMo) or `whisper` (faster-whisper)",
+    _one_of("parakeet", "whisper"),
+    laptop="whisper",
+)
+MODEL_ID = Variable(
+    "MODEL_ID",
+    "nvidia/parakeet-tdt-0.6b-v2",
+    "Parakeet: a hub id (looked up in the Model Store and the local cache first) or the path of a `.nemo` file",
+    str,
+)
+TRANSCRIPTION_DEVICE = Variable(
+    "TRANSCRIPTION_DEVICE", "auto", "where Parakeet runs: auto, cuda, mps, cpu", _one_of(*DEVICES)
+)
+CHUNK_DURATION = Variable("CHUNK_DURATION", 500.0, "longest stretch of audio decoded at once, in seconds", _positive)
+WHISPER_MODEL_SIZE = Variable(
+    "WHISPER_MODEL_SIZE",
+    "large-v3-turbo",
+    "Whisper: a size, a hub id, a local folder, or `bundled` (tiny.en)",
+    str,
+    laptop="bundled",
+)
+WHISPER_COMPUTE_TYPE = Variable("WHISPER_COMPUTE_TYPE", "default", "CTranslate2 compute type, e.g. int8, float16", str)
+WHISPER_DEVICE = Variable(
+    "WHISPER_DEVICE", "auto", "where Whisper runs: auto, cuda, cpu", _one_of("auto", "cuda", "cpu")
+)
+MODEL_STORE = Variable(
+    "MODEL_STORE",
+    "/runpod-volume/huggingface-cache/hub",
+    "folder in which the platform caches the endpoint's model, laid out as a Hugging Face cache",
+    str,
+)
+MAX_DURATION = Variable("MAX_AUDIO_SECONDS", 4 * 3600.0, "longest audio accepted, in seconds", _positive)
+MAX_DOWNLOAD = Variable("MAX_AUDIO_BYTES", 2048 * MIB, "largest audio file accepted, in bytes", _positive_int)
+FETCH_TIMEOUT = Variable("FETCH_TIMEOUT_SECONDS", 300.0, "total time to fetch the audio, in seconds", _positive)
+ALLOW_PRIVATE = Variable(
+    "ALLOW_PRIVATE_ADDRESSES",
+    False,  # noqa: FBT003 - a default value, named by its place
+    "let audio URLs point at loopback and private networks",
+    _flag,
+    laptop=True,
+)
+DIARIZATION_ENDPOINT_ID = Variable("DIARIZATION_ENDPOINT_ID", "", "id of the diarization endpoint", str)
+TRANSCRIPTION_ENDPOINT_ID = Variable("TRANSCRIPTION_ENDPOINT_ID", "", "id of the transcription endpoint", str)
+ORCHESTRATOR_ENDPOINT_ID = Variable(
+    "ORCHESTRATOR_ENDPOINT_ID", "", "id of the orchestrator endpoint; without it the client orchestrates by itself", str
+)
+RUNPOD_API_KEY = Variable("RUNPOD_API_KEY", "", "key for calling the endpoints", str)
+RUNPOD_BASE_URL = Variable("RUNPOD_BASE_URL", "https://api.runpod.ai/v2", "where the endpoints are reached", str)
+JOB_DEADLINE = Variable(
+    "JOB_DEADLINE_SECONDS",
+    3600.0,
+    "total time for one request, queueing and cold starts included, in seconds",
+    _positive,
+)
+ORCHESTRATOR_CONCURRENCY = Variable(
+    "ORCHESTRATOR_CONCURRENCY", 32, "requests one orchestrator worker handles at once", _positive_int
+)
+
+VARIABLES: tuple[Variable[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Variable))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiarizationSettings:
+    """Which diarization model, where from, where to."""
+
+    model: str
+    device: str
+    token: str
+    model_store: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionSettings:
+    """Which transcription engine and model, where from, where to."""
+
+    engine: str
+    model_id: str
+    device: str
+    chunk_duration_s: float
+    whisper_model_size: str
+    whisper_compute_type: str
+    whisper_device: str
+    token: str
+    model_store: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSettings:
+    """Where the endpoints are and how long a request may take."""
+
+    base_url: str
+    api_key: str
+    diarization_id: str
+    transcription_id: str
+    orchestrator_id: str
+    deadline_s: float
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of every process."""
+
+    profile: str
+    limits: AudioLimits
+    diarization: DiarizationSettings
+    transcription: TranscriptionSettings
+    endpoints: EndpointSettings
+
+
+def load_settings(env: Mapping[str, str]) -> Settings:
+    """Read all settings from `env`; raises ConfigurationError naming the variable that is wrong."""
+    profile = PROFILE.read(env, laptop=False)
+
+    def read(variable: Variable[ValueT]) -> ValueT:
+        return variable.read(env, laptop=profile == "laptop")
+
+    return Settings(
+        profile=profile,
+        limits=AudioLimits(
+            max_download_bytes=read(MAX_DOWNLOAD),
+            max_duration_s=read(MAX_DURATION),
+            fetch_timeout_s=read(FETCH_TIMEOUT),
+            allow_private_addresses=read(ALLOW_PRIVATE),
+        ),
+        diarization=DiarizationSettings(
+            model=read(DIARIZATION_MODEL),
+            device=read(DIARIZATION_DEVICE),
+            token=read(TOKEN),
+            model_store=Path(read(MODEL_STORE)),
+        ),
+        transcription=TranscriptionSettings(
+            engine=read(TRANSCRIPTION_ENGINE),
+            model_id=read(MODEL_ID),
+            device=read(TRANSCRIPTION_DEVICE),
+            chunk_duration_s=read(CHUNK_DURATION),
+            whisper_model_size=read(WHISPER_MODEL_SIZE),
+            whisper_compute_type=read(WHISPER_COMPUTE_TYPE),
+            whisper_device=read(WHISPER_DEVICE),
+            token=read(TOKEN),
+            model_store=Path(read(MODEL_STORE)),
+        ),
+        endpoints=EndpointSettings(
+            base_url=read(RUNPOD_BASE_URL).rstrip("/"),
+            api_key=read(RUNPOD_API_KEY),
+            diarization_id=read(DIARIZATION_ENDPOINT_ID),
+            transcription_id=read(TRANSCRIPTION_ENDPOINT_ID),
+            orchestrator_id=read(ORCHESTRATOR_ENDPOINT_ID),
+            deadline_s=read(JOB_DEADLINE),
+            concurrency=read(ORCHESTRATOR_CONCURRENCY),
+        ),
+    )
