@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from common.progress import Tick
 from common.timeline import Turn
-from handlers.progress import Tick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
