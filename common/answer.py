@@ -1,10 +1,11 @@
 """Words and turns into the answer a caller asked for: assign speakers, cut segments, render the format."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.contract import SubtitleOptions, TranscriptionFields
+from common.contract import OrchestrationRequest, SubtitleOptions, TranscriptionFields, TurnOut
+from common.errors import JobCancelledError, ParleyError
 from common.formats import RenderOptions, render
 from common.formats.cues import SubtitleLimits
 from common.segments import segment_words
@@ -32,6 +33,62 @@ def build_answer(heard: Heard, *, turns: Sequence[Turn] | None, fields: Transcri
         turns=tuple(turns or ()),
     )
     return render(transcript, fields.response_format, options=_render_options(fields))
+
+
+def orchestrated_answer(
+    request: OrchestrationRequest,
+    *,
+    heard: Heard,
+    transcription: Mapping[str, Any],
+    diarization: Mapping[str, Any] | ParleyError | None,
+) -> dict[str, Any]:
+    """Merge what both endpoints returned into the orchestrator's result, without its `timings`.
+
+    `transcription` has `model`, `device` and `warnings`; `diarization` is a diarization result, the error it
+    ended with, or None when nobody asked for speakers. Raises that error unless the request says `degrade`.
+    """
+    if isinstance(diarization, ParleyError):
+        if request.on_diarization_failure == "fail" or isinstance(diarization, JobCancelledError):
+            raise diarization
+        return _without_speakers(request, heard, transcription, failure=diarization)
+    if diarization is None:
+        return _without_speakers(request, heard, transcription, failure=None)
+    return _with_speakers(request, heard, transcription, diarization)
+
+
+def _with_speakers(
+    request: OrchestrationRequest, heard: Heard, transcription: Mapping[str, Any], diarization: Mapping[str, Any]
+) -> dict[str, Any]:
+    segments = [TurnOut.model_validate(segment).model_dump() for segment in diarization["segments"]]
+    turns = [Turn(start=one["start"], end=one["end"], speaker=one["speaker"]) for one in segments]
+    answer = build_answer(heard, turns=turns, fields=request) | _report(transcription, diarization)
+    answer["diarization"] = "completed"
+    answer["models"]["diarization"] = diarization["model"]
+    if request.response_format == "verbose_json":
+        answer["diarization_segments"] = segments
+    if request.return_embeddings:
+        answer["embeddings"] = diarization.get("embeddings") or {}
+    return answer
+
+
+def _without_speakers(
+    request: OrchestrationRequest, heard: Heard, transcription: Mapping[str, Any], *, failure: ParleyError | None
+) -> dict[str, Any]:
+    answer = build_answer(heard, turns=None, fields=request) | _report(transcription)
+    answer["diarization"] = "not_requested" if failure is None else "failed"
+    if failure is not None:
+        answer["warnings"].append(f"diarization failed, so that words have no speakers: {failure.message}")
+    return answer
+
+
+def _report(transcription: Mapping[str, Any], *others: Mapping[str, Any]) -> dict[str, Any]:
+    warnings = [text for report in (transcription, *others) for text in report.get("warnings", ())]
+    return {
+        "model": transcription["model"],
+        "models": {"transcription": transcription["model"]},
+        "device": transcription["device"],
+        "warnings": list(dict.fromkeys(warnings)),
+    }
 
 
 def _render_options(fields: TranscriptionFields) -> RenderOptions:

@@ -1,1 +1,1 @@
-"""The CPU side: calls the endpoints in parallel, merges, answers; and the client, the command line, the local platform."""
+"""The CPU side: endpoints in parallel, the merge, the client, the command line, the local platform."""

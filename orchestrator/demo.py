@@ -1,0 +1,94 @@
+"""The demo: the local platform, three real workers, one request, the transcript, and where the time went."""
+
+import sys
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from common.contract import OrchestrationRequest, parse_request
+from common.errors import ConfigurationError, EndpointError
+from common.settings import Settings
+from orchestrator.cli_output import ProgressLine
+from orchestrator.endpoints import RunPodEndpoint
+from orchestrator.local.stack import local_stack
+from orchestrator.upload import request_audio
+
+RUNSYNC = "runsync?wait=1000"  # answers within a second, so that progress can be shown
+
+
+async def run_demo(audio: str | None, *, log_folder: Path, env: Mapping[str, str]) -> int:
+    """Transcribe `audio` (path or URL), or the sample that pyannote.audio ships; prints the outcome, returns 0."""
+    sample = None if audio else sample_folder()
+    sys.stderr.write("starting the local platform and its three workers…\n")
+    started = time.monotonic()
+    async with local_stack(log_folder, env=env) as settings:
+        start_up_s = time.monotonic() - started
+        field = request_audio(audio or (sample / "sample.wav" if sample else ""), limits=settings.limits)
+        answer = await _answer(field, settings)
+    print(transcript_lines(answer))
+    print(time_table(answer["timings"], start_up_s=start_up_s))
+    if sample:
+        from orchestrator.demo_score import score_lines  # noqa: PLC0415 - the scorers are slow to import
+
+        print(score_lines(answer, reference=sample))
+    return 0
+
+
+def sample_folder() -> Path:
+    """Return the folder of pyannote.audio's 30 s sample: sample.wav, .rttm, .stm."""
+    spec = find_spec("pyannote.audio")
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigurationError("the sample needs the package pyannote.audio: pip install 'parley[diarization]'")
+    return Path(spec.submodule_search_locations[0]) / "sample"
+
+
+async def _answer(audio: str, settings: Settings) -> dict[str, Any]:
+    request = parse_request(OrchestrationRequest, {"audio": audio, "response_format": "verbose_json"})
+    endpoints = settings.endpoints
+    async with aiohttp.ClientSession() as session:
+        orchestrator = RunPodEndpoint(
+            name="orchestrator",
+            endpoint_id=endpoints.orchestrator_id,
+            base_url=endpoints.base_url,
+            api_key=endpoints.api_key,
+            session=session,
+            submit_by=RUNSYNC,
+        )
+        with ProgressLine() as line:
+            result = await orchestrator.run(
+                request.model_dump(exclude_none=True), deadline_s=endpoints.deadline_s, on_progress=line.show
+            )
+    if not isinstance(result.output, dict):
+        raise EndpointError("the orchestrator returned no result object", endpoint="orchestrator")
+    return result.output
+
+
+def transcript_lines(answer: dict[str, Any]) -> str:
+    """Return the transcript, one line a segment: start, speaker, text."""
+    lines = [f"{_clock(part['start'])}  {part['speaker'] or '—':<12} {part['text']}" for part in answer["segments"]]
+    return "\n".join([*lines, "", *(f"warning: {text}" for text in answer["warnings"])])
+
+
+def time_table(timings: Mapping[str, float], *, start_up_s: float) -> str:
+    """Return a table of where the time went, in seconds on the request's own clock."""
+    rows = [f"{'stage':<28}{'from':>8}{'to':>8}{'seconds':>9}"]
+    for name in ("diarization", "transcription"):
+        if f"{name}_end_s" in timings:
+            start_s, end_s = timings[f"{name}_start_s"], timings[f"{name}_end_s"]
+            rows.append(f"{name:<28}{start_s:>8.2f}{end_s:>8.2f}{end_s - start_s:>9.2f}")
+            rows.append(f"{'  of it in the queue':<44}{timings[f'{name}_queue_s']:>9.2f}")
+            rows.append(f"{'  of it on the worker':<44}{timings[f'{name}_execution_s']:>9.2f}")
+    rows.append(f"{'merge':<44}{timings['merge_s']:>9.2f}")
+    rows.append(f"{'the orchestrator itself':<44}{timings['orchestrator_s']:>9.2f}")
+    rows.append(f"{'the whole request':<44}{timings['total_s']:>9.2f}")
+    rows.append(f"{'(starting the workers, once)':<44}{start_up_s:>9.2f}")
+    return "\n".join(rows)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes):02d}:{rest:05.2f}"

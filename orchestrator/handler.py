@@ -1,0 +1,88 @@
+"""The orchestrator worker: RunPod's loop around the pipeline, many jobs at once on one CPU."""
+
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import aiohttp
+
+from common.contract import OrchestrationRequest, parse_request
+from common.errors import ConfigurationError
+from common.job import answer_job
+from common.progress import Progress
+from common.runpod_loop import exit_misconfigured, post_progress, serve
+from common.settings import EndpointSettings, load_settings
+from orchestrator.endpoints import RunPodEndpoint
+from orchestrator.pipeline import orchestrate
+
+
+class Orchestrator:
+    """An async RunPod handler; its HTTP session lives as long as the worker."""
+
+    def __init__(
+        self,
+        settings: EndpointSettings,
+        *,
+        post: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]] = post_progress,
+    ) -> None:
+        self._settings = settings
+        self._post = post
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Answer one job with its result or `{"error": …}`; a stop request cancels both children."""
+        return await answer_job(job, self._answer, worker="orchestrator")
+
+    async def close(self) -> None:
+        """Close the connections to the endpoints."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
+        request = parse_request(OrchestrationRequest, job.get("input"))
+        async with Progress(partial(self._post, job)) as progress:
+            return await orchestrate(
+                request,
+                diarization=self._endpoint("diarization", self._settings.diarization_id),
+                transcription=self._endpoint("transcription", self._settings.transcription_id),
+                deadline_s=self._settings.deadline_s,
+                on_progress=progress.note,
+            )
+
+    def _endpoint(self, name: str, endpoint_id: str) -> RunPodEndpoint:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(trust_env=True)
+        return RunPodEndpoint(
+            name=name,
+            endpoint_id=endpoint_id,
+            base_url=self._settings.base_url,
+            api_key=self._settings.api_key,
+            session=self._session,
+        )
+
+
+def check_endpoints(settings: EndpointSettings) -> None:
+    """Raise ConfigurationError when the orchestrator does not know its endpoints."""
+    needed = {
+        "DIARIZATION_ENDPOINT_ID": settings.diarization_id,
+        "TRANSCRIPTION_ENDPOINT_ID": settings.transcription_id,
+        "RUNPOD_API_KEY": settings.api_key,
+    }
+    missing = [name for name, value in needed.items() if not value]
+    if missing:
+        raise ConfigurationError(f"set {', '.join(missing)} in the orchestrator's environment", param=missing[0])
+
+
+def main() -> None:
+    """Run the worker until it is told to stop."""
+    try:
+        settings = load_settings(os.environ).endpoints
+        check_endpoints(settings)
+    except ConfigurationError as error:
+        exit_misconfigured(error)
+    serve(Orchestrator(settings), concurrency=settings.concurrency)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The whole of Parley on this machine: the local platform and the three real workers behind it."""
+
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from common.settings import PROFILE, Settings, load_settings
+from orchestrator.local.platform import LocalPlatform, PlatformSettings
+from orchestrator.local.supervisor import Supervisor, WorkerCommand
+
+WORKER_MODULES = {
+    "diarization": "handlers.diarization.handler",
+    "transcription": "handlers.transcription.handler",
+    "orchestrator": "orchestrator.handler",
+}
+READY_TIMEOUT_S = 300.0
+
+
+@asynccontextmanager
+async def local_stack(
+    log_folder: Path, *, env: Mapping[str, str], api_key: str = "", port: int = 0
+) -> AsyncIterator[Settings]:
+    """Run platform and workers; yields the settings a client needs, once every worker takes jobs.
+
+    Workers get `env` with the laptop profile unless it names another. Raises ConfigurationError with the worker's own
+    words when one cannot start.
+    """
+    api_key = api_key or secrets.token_urlsafe(16)
+    base_env = {PROFILE.name: "laptop", **env}
+    async with LocalPlatform(tuple(WORKER_MODULES), PlatformSettings(port=port, api_key=api_key)) as platform:
+        client_env = _client_env(platform.base_url, api_key)
+        commands = [
+            WorkerCommand(
+                endpoint_id=endpoint_id,
+                argv=(sys.executable, "-m", module),
+                env={**os.environ, **base_env, **client_env, "PYTHONUNBUFFERED": "1"},
+            )
+            for endpoint_id, module in WORKER_MODULES.items()
+        ]
+        async with Supervisor(platform, commands, log_folder=log_folder) as supervisor:
+            await supervisor.wait_ready(READY_TIMEOUT_S)
+            yield load_settings({**base_env, **client_env})
+
+
+def connect(settings: Settings, *, base_url: str, api_key: str) -> Settings:
+    """Return `settings` pointed at a local platform that is already up."""
+    endpoints = replace(
+        settings.endpoints,
+        base_url=base_url,
+        api_key=api_key,
+        diarization_id="diarization",
+        transcription_id="transcription",
+        orchestrator_id="orchestrator",
+    )
+    return replace(settings, endpoints=endpoints)
+
+
+def _client_env(base_url: str, api_key: str) -> dict[str, str]:
+    return {
+        "RUNPOD_BASE_URL": base_url,
+        "RUNPOD_API_KEY": api_key,
+        "DIARIZATION_ENDPOINT_ID": "diarization",
+        "TRANSCRIPTION_ENDPOINT_ID": "transcription",
+        "ORCHESTRATOR_ENDPOINT_ID": "orchestrator",
+    }
