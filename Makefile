@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 AUDIO ?=
 
-.PHONY: install demo test check constraints clean
+.PHONY: install demo test check docs constraints clean
 
 install: $(READY)
 
@@ -27,6 +27,10 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python .ci/house_rules.py
+
+# Write docs/api.md and docs/configuration.md from the code.
+docs: $(READY)
+	$(BIN)/python .ci/reference_docs.py
 
 # Pin anew what was tried together; commit the result.
 constraints: $(READY)

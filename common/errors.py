@@ -189,6 +189,12 @@ class EndpointUnreachableError(EndpointError):
     retryable = True
 
 
+def blames_the_request(error: ParleyError) -> bool:
+    """Tell whether the caller must change the request, also where a remote worker said so."""
+    kinds: list[type[ParleyError]] = [InvalidInputError, *InvalidInputError.__subclasses__()]
+    return error.envelope()["code"] in {kind.code for kind in kinds}
+
+
 def runpod_error(error: ParleyError) -> dict[str, str]:
     """Map an error to what a RunPod handler returns: `{"error": "<one JSON string>"}`.
 

@@ -1,4 +1,4 @@
-"""Progress out of the inference thread, and the stop signal into it."""
+"""Progress out of a job (often from its inference thread), and the stop signal into it."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,11 @@ class Progress:
         """Take note of the progress; called from any thread."""
         if self._stopped.is_set():
             raise JobCancelledError("the job was cancelled")
-        self._latest = {"stage": stage, "progress": round(min(max(fraction, 0.0), 1.0), 3)}
+        self.note({"stage": stage, "progress": round(min(max(fraction, 0.0), 1.0), 3)})
+
+    def note(self, progress: dict[str, Any]) -> None:
+        """Take note of `progress` as it is to be posted."""
+        self._latest = progress
 
     def stop(self) -> None:
         """Make the next `tick` raise JobCancelledError."""

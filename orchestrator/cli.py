@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from common.contract import ResponseFormat
-from common.errors import InvalidInputError, ParleyError
+from common.errors import ParleyError, blames_the_request
+from common.formats import RenderOptions, render
 from common.settings import Settings, load_settings
+from common.timeline import Transcript, Turn
 from orchestrator.cli_output import ProgressLine, report_error, written
 from orchestrator.client import AsyncParley
 from orchestrator.demo import run_demo
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return asyncio.run(_until_told_to_stop(arguments))
     except ParleyError as error:
         report_error(error)
-        return EXIT_BAD_INPUT if _is_bad_input(error) else EXIT_FAILED
+        return EXIT_BAD_INPUT if blames_the_request(error) else EXIT_FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
@@ -42,11 +44,6 @@ async def _until_told_to_stop(arguments: argparse.Namespace) -> int:
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return int(await arguments.command(arguments))
-
-
-def _is_bad_input(error: ParleyError) -> bool:
-    bad_codes = {kind.code for kind in (InvalidInputError, *InvalidInputError.__subclasses__())}
-    return error.envelope()["code"] in bad_codes
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,9 +103,9 @@ async def _diarize(arguments: argparse.Namespace) -> int:
 
 
 def _rttm(answer: dict[str, Any]) -> str:
-    from common.formats.rttm import turns_rttm  # noqa: PLC0415
-
-    return turns_rttm(answer["segments"])
+    turns = tuple(Turn(part["start"], part["end"], part["speaker"]) for part in answer["segments"])
+    transcript = Transcript(segments=(), duration_s=answer["duration"], language="", diarized=True, turns=turns)
+    return str(render(transcript, "rttm", RenderOptions())["text"])
 
 
 @contextlib.asynccontextmanager

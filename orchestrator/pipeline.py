@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from common.answer import Heard, orchestrated_answer
-from common.contract import OrchestrationRequest
-from common.errors import EndpointError, ParleyError
+from common.contract import DiarizationResult, OrchestrationRequest, WorkerReport
+from common.errors import EndpointError, InvalidInputError, ParleyError
 from common.formats.verbose_json import transcript_words
 from orchestrator.endpoints import Endpoint, OnProgress
 
@@ -29,8 +31,10 @@ class _Run:
     def elapsed_s(self) -> float:
         return time.monotonic() - self.started
 
-    async def child(self, endpoint: Endpoint, job_input: dict[str, Any]) -> Mapping[str, Any]:
-        """Run one child job and book its times; a result that is not an object is the endpoint's fault."""
+    async def child(
+        self, endpoint: Endpoint, job_input: dict[str, Any], expected: type[WorkerReport]
+    ) -> Mapping[str, Any]:
+        """Run one child job and book its times; a result that is not as `expected` is the endpoint's fault."""
         name = endpoint.name
         self.progress[name] = 0.0
         self.timings[f"{name}_start_s"] = round(self.elapsed_s(), 4)
@@ -41,9 +45,11 @@ class _Run:
         self.timings[f"{name}_end_s"] = round(self.elapsed_s(), 4)
         self.timings[f"{name}_queue_s"] = result.queue_s
         self.timings[f"{name}_execution_s"] = result.execution_s
-        if not isinstance(result.output, dict):
-            raise EndpointError(f"the {name} endpoint returned no result object", endpoint=name)
-        return result.output
+        try:
+            expected.model_validate(result.output)
+        except ValidationError:
+            raise _foreign(name) from None
+        return dict(result.output)
 
     def _advance(self, name: str, part: dict[str, Any]) -> None:
         fraction = part.get("progress")
@@ -86,7 +92,11 @@ async def _children(
     try:
         async with asyncio.TaskGroup() as group:
             heard = group.create_task(
-                run.child(transcription, {**_pick(fields, TRANSCRIPTION_FIELDS), "response_format": "verbose_json"})
+                run.child(
+                    transcription,
+                    {**_pick(fields, TRANSCRIPTION_FIELDS), "response_format": "verbose_json"},
+                    WorkerReport,
+                )
             )
             if request.diarize:
                 keep = request.on_diarization_failure == "degrade"
@@ -102,7 +112,7 @@ async def _diarized(
     run: _Run, endpoint: Endpoint, job_input: dict[str, Any], *, keep_error: bool
 ) -> Mapping[str, Any] | ParleyError:
     try:
-        return await run.child(endpoint, job_input)
+        return await run.child(endpoint, job_input, DiarizationResult)
     except ParleyError as error:
         if keep_error:
             return error
@@ -126,8 +136,12 @@ def _heard(output: Mapping[str, Any]) -> Heard:
             language=str(output["language"]),
             duration_s=float(output["duration"]),
         )
-    except (KeyError, TypeError, ValueError):
-        raise EndpointError(
-            "the transcription endpoint's result is not a verbose_json transcription; is it the right endpoint id?",
-            endpoint="transcription",
-        ) from None
+    except (KeyError, TypeError, ValueError, InvalidInputError):
+        raise _foreign("transcription") from None
+
+
+def _foreign(name: str) -> EndpointError:
+    return EndpointError(
+        f"the {name} endpoint returned something else than a {name} result; check {name.upper()}_ENDPOINT_ID",
+        endpoint=name,
+    )

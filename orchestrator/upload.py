@@ -5,7 +5,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from common.audio.decode import decode_audio
-
 from common.audio.encode import encode_opus
 from common.audio.job_folder import job_folder
 from common.audio.limits import SAMPLE_RATE, AudioLimits

@@ -1,0 +1,36 @@
+"""The few places where Parley touches the RunPod SDK; every import of it is inside a function, for it is slow."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+from common.errors import ConfigurationError
+from common.logs import set_up_logs
+
+Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+EX_CONFIG = 78  # sysexits.h: do not start me again before the configuration is mended
+
+
+def serve(handler: Handler, *, concurrency: int = 1) -> None:
+    """Enter the RunPod worker loop with at most `concurrency` jobs at once; returns when told to stop."""
+    os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # at DEBUG the SDK logs outputs: transcripts would leak
+    set_up_logs()
+    import runpod  # noqa: PLC0415 - reads its environment at import
+
+    runpod.serverless.start({"handler": handler, "concurrency_modifier": lambda _: concurrency})
+
+
+async def post_progress(job: dict[str, Any], progress: dict[str, Any]) -> None:
+    """Send one progress update of `job` to the platform."""
+    from runpod.http_client import AsyncClientSession  # noqa: PLC0415
+    from runpod.serverless.modules.rp_http import send_result  # noqa: PLC0415
+
+    async with AsyncClientSession() as session:
+        await send_result(session, {"status": "IN_PROGRESS", "output": progress}, job)
+
+
+def exit_misconfigured(error: ConfigurationError) -> NoReturn:
+    """End the process with one clear line, where the platform's log shows it, and exit code 78."""
+    sys.stderr.write(f"PARLEY-FATAL {error.message}\n")
+    raise SystemExit(EX_CONFIG)

@@ -1,0 +1,118 @@
+import asyncio
+import json
+
+import pytest
+
+from orchestrator import cli
+from orchestrator.cli import main
+from tests.support.fake_endpoint import DIARIZED, HEARD
+from tests.support.scripted_server import scripted_server
+
+QUEUED = {"id": "job-1", "status": "IN_QUEUE"}
+ANSWER = {**HEARD, "text": "SPEAKER_00: Hello there.", "format": "text"}
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """Run the command against a scripted endpoint; returns exit code, stdout, stderr, and what was asked."""
+
+    def call(*arguments, final):
+        async def scripted():
+            async with scripted_server({"run": [QUEUED], "status/job-1": [final]}) as script:
+                monkeypatch.setenv("RUNPOD_BASE_URL", script.url)
+                code = await asyncio.to_thread(main, [str(part) for part in arguments])
+                return code, script.asked[0][1] if script.asked else None
+
+        for name in ("ORCHESTRATOR", "DIARIZATION", "TRANSCRIPTION"):
+            monkeypatch.setenv(f"{name}_ENDPOINT_ID", "endpoint")
+        monkeypatch.setenv("RUNPOD_API_KEY", "key")
+        # signal handlers belong to the main thread, where a user's command runs
+        monkeypatch.setattr(cli, "_until_told_to_stop", lambda arguments: arguments.command(arguments))
+        code, asked = asyncio.run(scripted())
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err, asked
+
+    return call
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF....")
+    return path
+
+
+def completed(output):
+    return {"id": "job-1", "status": "COMPLETED", "output": output}
+
+
+def failed(code, message):
+    envelope = {"code": code, "message": message, "param": None, "retryable": False}
+    return {"id": "job-1", "status": "FAILED", "error": json.dumps(envelope)}
+
+
+def test_transcribe_prints_the_text(run, recording):
+    code, out, _, asked = run("transcribe", recording, "--speakers", 2, "--language", "en", final=completed(ANSWER))
+    assert (code, out) == (0, "SPEAKER_00: Hello there.\n")
+    assert asked["input"]["num_speakers"] == 2
+    assert asked["input"]["language"] == "en"
+    assert asked["input"]["response_format"] == "text"
+    assert asked["input"]["audio"] == "UklGRi4uLi4="
+
+
+def test_json_formats_are_printed_as_json_and_files_written(run, recording, tmp_path):
+    target = tmp_path / "out.json"
+    code, out, _, _ = run("transcribe", recording, "--format", "verbose_json", "-o", target, final=completed(HEARD))
+    assert (code, out) == (0, "")
+    assert json.loads(target.read_text(encoding="utf-8")) == HEARD
+
+
+def test_no_diarize_is_passed_on(run, recording):
+    _, _, _, asked = run("transcribe", recording, "--no-diarize", final=completed(ANSWER))
+    assert asked["input"]["diarize"] is False
+
+
+def test_diarize_prints_rttm_or_json(run, recording):
+    code, out, _, _ = run("diarize", recording, final=completed(DIARIZED))
+    assert (code, out.splitlines()[1]) == (0, "SPEAKER audio 1 1.000 1.000 <NA> <NA> SPEAKER_01 <NA> <NA>")
+    _, out, _, _ = run("diarize", recording, "--format", "json", final=completed(DIARIZED))
+    assert json.loads(out)["num_speakers"] == 2
+
+
+@pytest.mark.parametrize(
+    ("final", "exit_code", "line"),
+    [
+        (failed("unreadable_audio", "this is not audio"), 2, "error: this is not audio [unreadable_audio]"),
+        (
+            failed("bad_audio_url", "the audio URL\nanswered 404"),
+            2,
+            "error: the audio URL answered 404 [bad_audio_url]",
+        ),
+        (failed("engine_failed", "out of memory"), 1, "error: out of memory [engine_failed]"),
+        ({"status": "CANCELLED"}, 1, "error: the job was cancelled on the orchestrator endpoint [cancelled]"),
+        (completed("no object"), 1, "error: the orchestrator endpoint returned no result object [endpoint_failed]"),
+    ],
+)
+def test_a_failure_is_one_line_and_an_exit_code(run, recording, final, exit_code, line):
+    code, out, err, _ = run("transcribe", recording, final=final)
+    assert (code, out, err.splitlines()) == (exit_code, "", [line])
+
+
+def test_a_missing_file_never_reaches_the_endpoint(run, tmp_path):
+    code, _, err, asked = run("transcribe", tmp_path / "none.wav", final=completed(ANSWER))
+    assert (code, asked) == (2, None)
+    assert err.endswith("No such file or directory [invalid_input]\n")
+
+
+def test_usage_errors_exit_with_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["transcribe"])
+    assert caught.value.code == 2
+    assert "the following arguments are required: audio" in capsys.readouterr().err
+
+
+def test_an_unconfigured_client_says_what_to_set(monkeypatch, recording, capsys):
+    for name in ("ORCHESTRATOR_ENDPOINT_ID", "DIARIZATION_ENDPOINT_ID", "TRANSCRIPTION_ENDPOINT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["transcribe", str(recording)]) == 1
+    assert "DIARIZATION_ENDPOINT_ID" in capsys.readouterr().err

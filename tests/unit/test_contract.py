@@ -1,0 +1,88 @@
+import pytest
+
+from common.contract import (
+    DiarizationRequest,
+    OrchestrationRequest,
+    TranscriptionRequest,
+    TurnIn,
+    json_schema,
+    parse_request,
+)
+from common.errors import InvalidInputError, UnknownFieldError
+from common.timeline import Turn
+
+
+@pytest.mark.parametrize("field", ["audio", "audio_base64"])
+def test_audio_has_an_alias(field):
+    assert parse_request(DiarizationRequest, {field: "QUJD"}).audio == "QUJD"
+
+
+def test_defaults():
+    request = parse_request(OrchestrationRequest, {"audio": "x"})
+    assert request.model_dump(exclude_none=True) == {
+        "audio": "x",
+        "return_embeddings": False,
+        "response_format": "json",
+        "timestamps": True,
+        "diarize": True,
+        "on_diarization_failure": "fail",
+    }
+
+
+def test_turns_come_as_the_diarization_endpoint_gives_them():
+    segments = [{"start": 0, "end": 1.5, "speaker": "SPEAKER_00"}]
+    request = parse_request(TranscriptionRequest, {"audio": "x", "diarization_segments": segments})
+    assert [segment.turn() for segment in request.diarization_segments] == [Turn(0, 1.5, "SPEAKER_00")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "param", "words"),
+    [
+        ({"audio": "x", "foo": 1}, "foo", "unknown field 'foo'; known fields: audio,"),
+        ({"audio": "x", "spans": [{"start": 0, "end": 1, "who": "A"}]}, "spans.0.who", "unknown field"),
+    ],
+)
+def test_unknown_keys_are_named(raw, param, words):
+    with pytest.raises(UnknownFieldError, match=words) as caught:
+        parse_request(TranscriptionRequest, raw)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("raw", "param", "words"),
+    [
+        (None, None, 'needs an object under "input"'),
+        ("text", None, 'needs an object under "input"'),
+        ([], None, 'needs an object under "input"'),
+        ({}, "audio", "the field 'audio' is missing"),
+        ({"audio": ""}, "audio", "at least 1 character"),
+        ({"audio": 7}, "audio", "valid string"),
+        ({"audio": None}, "audio", "valid string"),
+        ({"audio": "x", "audio_base64": "x"}, "audio_base64", "not both"),
+        ({"audio": "x", "num_speakers": "2"}, "num_speakers", "valid integer"),
+        ({"audio": "x", "num_speakers": True}, "num_speakers", "valid integer"),
+        ({"audio": "x", "num_speakers": 0}, "num_speakers", "greater than or equal to 1"),
+        ({"audio": "x", "num_speakers": 2, "min_speakers": 1}, None, "not both"),
+        ({"audio": "x", "min_speakers": 3, "max_speakers": 2}, None, "min_speakers is above max_speakers"),
+        ({"audio": "x", "response_format": "docx"}, "response_format", "'srt'"),
+        ({"audio": "x", "language": "../en"}, "language", "pattern"),
+        ({"audio": "x", "chunk_duration": float("nan")}, "chunk_duration", "finite"),
+        ({"audio": "x", "chunk_duration": 1}, "chunk_duration", "greater than or equal to 5"),
+        ({"audio": "x", "diarize": "yes"}, "diarize", "valid boolean"),
+        ({"audio": "x", "subtitles": {"max_lines": 0}}, "subtitles.max_lines", "greater than or equal to 1"),
+    ],
+)
+def test_bad_fields_are_named_with_the_reason(raw, param, words):
+    with pytest.raises(InvalidInputError, match=words) as caught:
+        parse_request(OrchestrationRequest, raw)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize("turn", [{"start": 2, "end": 1, "speaker": "A"}, {"start": 0, "end": 1, "speaker": ""}])
+def test_impossible_turns_are_refused(turn):
+    with pytest.raises(InvalidInputError):
+        parse_request(TranscriptionRequest, {"audio": "x", "diarization_segments": [turn]})
+
+
+def test_the_schema_lists_every_field():
+    assert set(json_schema(TurnIn)["properties"]) == {"start", "end", "speaker"}

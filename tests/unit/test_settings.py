@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from common.errors import ConfigurationError
+from common.settings import VARIABLES, load_settings
+
+
+def test_the_images_defaults_are_the_full_models():
+    settings = load_settings({})
+    assert settings.diarization.model == "pyannote/speaker-diarization-3.1"
+    assert (settings.transcription.engine, settings.transcription.model_id) == (
+        "parakeet",
+        "nvidia/parakeet-tdt-0.6b-v2",
+    )
+    assert settings.transcription.chunk_duration_s == 500
+    assert not settings.limits.allow_private_addresses
+
+
+def test_the_laptop_profile_is_bundled_and_explicit():
+    settings = load_settings({"PARLEY_PROFILE": "laptop"})
+    assert settings.diarization.model == "bundled"
+    assert (settings.transcription.engine, settings.transcription.whisper_model_size) == ("whisper", "bundled")
+    assert settings.limits.allow_private_addresses
+
+
+def test_what_is_set_beats_the_profile():
+    env = {"PARLEY_PROFILE": "laptop", "DIARIZATION_MODEL": "/models/mine", "ALLOW_PRIVATE_ADDRESSES": "no"}
+    settings = load_settings(env)
+    assert settings.diarization.model == "/models/mine"
+    assert not settings.limits.allow_private_addresses
+
+
+@pytest.mark.parametrize("name", ["HUGGINGFACE_ACCESS_TOKEN", "HF_TOKEN"])
+def test_the_token_has_two_names(name):
+    assert load_settings({name: "hf_secret"}).diarization.token == "hf_secret"
+
+
+def test_paths_and_numbers_are_read():
+    settings = load_settings({"MODEL_STORE": "/store", "MAX_AUDIO_BYTES": "1000", "RUNPOD_BASE_URL": "http://x/v2/"})
+    assert settings.diarization.model_store == Path("/store")
+    assert settings.limits.max_download_bytes == 1000
+    assert settings.endpoints.base_url == "http://x/v2"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PARLEY_PROFILE", "desktop"),
+        ("CHUNK_DURATION", "long"),
+        ("CHUNK_DURATION", "-1"),
+        ("CHUNK_DURATION", "inf"),
+        ("MAX_AUDIO_BYTES", "nan"),
+        ("ALLOW_PRIVATE_ADDRESSES", "maybe"),
+        ("TRANSCRIPTION_ENGINE", "kaldi"),
+        ("WHISPER_DEVICE", "tpu"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(name, text):
+    with pytest.raises(ConfigurationError, match=f"^{name} is not valid"):
+        load_settings({name: text})
+
+
+def test_every_variable_says_what_it_means_once():
+    names = [name for variable in VARIABLES for name in (variable.name, *variable.aliases)]
+    assert len(names) == len(set(names))
+    assert all(variable.meaning for variable in VARIABLES)
