@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import meeteval
-from pyannote.core import Annotation, Segment
+from meeteval.wer.wer.cp import cp_word_error_rate
+from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database.util import load_rttm
 from pyannote.metrics.diarization import DiarizationErrorRate
 from whisper_normalizer.english import EnglishTextNormalizer
@@ -16,10 +17,11 @@ def diarization_error_rate(answer: dict[str, Any], rttm: Path) -> float:
     for track, turn in enumerate(answer["diarization_segments"]):
         hypothesis[Segment(turn["start"], turn["end"]), track] = turn["speaker"]
     (reference,) = load_rttm(rttm).values()
-    return float(DiarizationErrorRate(collar=0.0, skip_overlap=False)(reference, hypothesis))
+    whole = Timeline([Segment(0.0, answer["duration"])])
+    return float(DiarizationErrorRate(collar=0.0, skip_overlap=False)(reference, hypothesis, uem=whole))
 
 
-def cp_word_error_rate(answer: dict[str, Any], stm: Path) -> float:
+def speaker_word_error_rate(answer: dict[str, Any], stm: Path) -> float:
     """Return the concatenated minimum-permutation WER after Whisper's English text normaliser.
 
     Source: Watanabe et al., CHiME-6 Challenge (2020), https://arxiv.org/abs/2004.09249.
@@ -31,9 +33,11 @@ def cp_word_error_rate(answer: dict[str, Any], stm: Path) -> float:
     hypothesis: dict[str, list[str]] = {}
     for word in answer["words"]:
         hypothesis.setdefault(word["speaker"] or "", []).append(word["word"])
-    rate = meeteval.wer.cp_word_error_rate(
+    rate = cp_word_error_rate(
         reference={name: normalise(" ".join(parts)) for name, parts in reference.items()},
         hypothesis={name: normalise(" ".join(parts)) for name, parts in hypothesis.items()},
+        reference_sort=False,
+        hypothesis_sort=False,
     )
     return float(rate.error_rate)
 
@@ -41,5 +45,5 @@ def cp_word_error_rate(answer: dict[str, Any], stm: Path) -> float:
 def score_lines(answer: dict[str, Any], *, reference: Path) -> str:
     """Return the two figures, in percent; `reference` is the folder of sample.rttm and sample.stm."""
     der = diarization_error_rate(answer, reference / "sample.rttm")
-    cp_wer = cp_word_error_rate(answer, reference / "sample.stm")
+    cp_wer = speaker_word_error_rate(answer, reference / "sample.stm")
     return f"\nDER   {der:6.1%}  (no collar, overlap counted)\ncpWER {cp_wer:6.1%}  (Whisper's text normaliser)"

@@ -1,0 +1,109 @@
+"""The routes that callers use: RunPod's `/v2/{endpoint}/…`."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from common.errors import EndpointAuthError, EndpointNotFoundError, InvalidInputError
+from orchestrator.local.http_support import has_key, parse_object, read_body
+from orchestrator.local.jobs import Job
+from orchestrator.local.queue import EndpointQueue
+from orchestrator.local.settings import PlatformSettings
+from orchestrator.local.submission import new_job
+
+
+class PublicApi:
+    """Submit, watch and cancel jobs."""
+
+    def __init__(self, queues: Mapping[str, EndpointQueue], settings: PlatformSettings) -> None:
+        self._queues = queues
+        self._settings = settings
+
+    def app(self) -> web.Application:
+        """Return the routes below `/v2`."""
+        app = web.Application(middlewares=[self._authorize])
+        one = "/{endpoint}/"
+        app.router.add_post(one + "run", self.run)
+        app.router.add_post(one + "runsync", self.runsync)
+        app.router.add_post(one + "purge-queue", self.purge)
+        app.router.add_get(one + "health", self.health)
+        app.router.add_post(one + "cancel/{job}", self.cancel)
+        app.router.add_post(one + "retry/{job}", self.retry)
+        for method in ("GET", "POST"):
+            app.router.add_route(method, one + "status/{job}", self.status)
+            app.router.add_route(method, one + "stream/{job}", self.stream)
+        return app
+
+    async def run(self, request: web.Request) -> web.Response:
+        """Queue a job and answer at once."""
+        job = await self._submit(request, is_sync=False)
+        return web.json_response({"id": job.id, "status": job.state.value})
+
+    async def runsync(self, request: web.Request) -> web.Response:
+        """Queue a job and answer when it has ended, or with its state after `?wait=` ms."""
+        wait_s = self._wait_s(request)
+        job = await self._submit(request, is_sync=True)
+        await self._queue(request).wait_final(job, timeout_s=wait_s)
+        return web.json_response(job.view())
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Tell what is known of a job."""
+        return web.json_response(self._job(request).view())
+
+    async def stream(self, request: web.Request) -> web.Response:
+        """Hand out the partial results that have come in since the last call."""
+        job = self._job(request)
+        chunks = self._queue(request).read_stream(job)
+        return web.json_response({"id": job.id, "status": job.state.value, "stream": chunks})
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """Cancel a job that has not ended."""
+        job = self._queue(request).cancel(request.match_info["job"])
+        return web.json_response({"id": job.id, "status": job.state.value})
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """Queue a failed job again."""
+        job = self._queue(request).retry(request.match_info["job"])
+        return web.json_response({"id": job.id, "status": job.state.value})
+
+    async def purge(self, request: web.Request) -> web.Response:
+        """Cancel everything that waits."""
+        return web.json_response({"removed": self._queue(request).purge(), "status": "completed"})
+
+    async def health(self, request: web.Request) -> web.Response:
+        """Count jobs and workers."""
+        return web.json_response(self._queue(request).health())
+
+    @web.middleware
+    async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        key = self._settings.api_key
+        if key is not None and not has_key(request, key):
+            raise EndpointAuthError("unauthorized: send the API key as a bearer token", endpoint="")
+        return await handler(request)
+
+    def _queue(self, request: web.Request) -> EndpointQueue:
+        endpoint_id = request.match_info["endpoint"]
+        if endpoint_id not in self._queues:
+            raise EndpointNotFoundError("this endpoint does not exist; check its id", endpoint=endpoint_id)
+        return self._queues[endpoint_id]
+
+    def _job(self, request: web.Request) -> Job:
+        return self._queue(request).get(request.match_info["job"])
+
+    async def _submit(self, request: web.Request, *, is_sync: bool) -> Job:
+        queue, limits = self._queue(request), self._settings
+        max_bytes = limits.runsync_max_bytes if is_sync else limits.run_max_bytes
+        body = await read_body(request, max_bytes=max_bytes, timeout_s=limits.body_timeout_s)
+        job = new_job(parse_object(body), limits, is_sync=is_sync, size_bytes=len(body), now=queue.clock())
+        queue.submit(job)
+        return job
+
+    def _wait_s(self, request: web.Request) -> float:
+        low_s, high_s = self._settings.runsync_wait_bounds_s
+        text = request.query.get("wait")
+        if text is None:
+            return self._settings.runsync_wait_s
+        if not (text.isascii() and text.isdigit() and len(text) < 9 and low_s <= int(text) / 1000 <= high_s):
+            raise InvalidInputError(f"wait must be from {low_s * 1000:.0f} to {high_s * 1000:.0f} ms", param="wait")
+        return int(text) / 1000

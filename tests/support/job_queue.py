@@ -1,0 +1,41 @@
+"""A queue with a clock that only tests move, and jobs for it."""
+
+from typing import Any
+
+from orchestrator.local.jobs import Conditions, Job
+from orchestrator.local.queue import EndpointQueue
+from orchestrator.local.settings import PlatformSettings
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class QueueBench:
+    """The queue, its clock, and the jobs that have ended in order."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock = Clock()
+        self.ended: list[tuple[str, str]] = []
+        self.queue = EndpointQueue(
+            "jobs",
+            PlatformSettings(**settings),
+            clock=self.clock,
+            on_final=lambda job: self.ended.append((job.id, job.state.value)),
+        )
+
+    def submit(self, job_id: str, **conditions: float) -> Job:
+        times = {"execution_timeout_s": 50.0, "ttl_s": 500.0, "kept_s": 30.0, **conditions}
+        now = self.clock()
+        job = Job(
+            id=job_id, input={"n": 1}, conditions=Conditions(**times), submitted_at=now, queued_at=now, size_bytes=10
+        )
+        self.queue.submit(job)
+        return job
+
+    async def take(self, worker_id: str = "w1", **options: Any) -> list[str]:
+        return [job.id for job in await self.queue.take(worker_id, **options)]
