@@ -115,7 +115,12 @@ WHISPER_MODEL_SIZE = Variable(
     str,
     laptop="bundled",
 )
-WHISPER_COMPUTE_TYPE = Variable("WHISPER_COMPUTE_TYPE", "default", "CTranslate2 compute type, e.g. int8, float16", str)
+WHISPER_COMPUTE_TYPE = Variable(
+    "WHISPER_COMPUTE_TYPE",
+    "default",
+    "CTranslate2 compute type, e.g. int8, float16; `default` is int8 on a CPU, the model's own type on a GPU",
+    str,
+)
 WHISPER_DEVICE = Variable(
     "WHISPER_DEVICE", "auto", "where Whisper runs: auto, cuda, cpu", _one_of("auto", "cuda", "cpu")
 )
