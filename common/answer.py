@@ -6,8 +6,7 @@ from typing import Any
 
 from common.contract import OrchestrationRequest, SubtitleOptions, TranscriptionFields, TurnOut
 from common.errors import JobCancelledError, ParleyError
-from common.formats import RenderOptions, render
-from common.formats.cues import SubtitleLimits
+from common.formats import RenderOptions, SubtitleLimits, render
 from common.segments import segment_words
 from common.speakers import assign_speakers
 from common.timeline import Transcript, Turn, Word

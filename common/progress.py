@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, Self
 
 from common.errors import JobCancelledError
+from common.logs import log_event
 
 MIN_INTERVAL_S = 0.5
 FLUSH_TIMEOUT_S = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class Tick(Protocol):
@@ -63,6 +67,12 @@ class Progress:
         while not self._closing.is_set():
             if self._latest is not None and self._latest != posted:
                 posted = self._latest
-                await self._post(posted)
+                await self._try_post(posted)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), MIN_INTERVAL_S)
+
+    async def _try_post(self, progress: dict[str, Any]) -> None:
+        try:
+            await self._post(progress)
+        except Exception as error:  # noqa: BLE001 - the platform's boundary: progress lost is no reason to lose the job
+            log_event(logger, "progress_not_posted", error=type(error).__name__)

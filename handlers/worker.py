@@ -1,18 +1,19 @@
 """What every model worker shares: check the request, get the audio, run off the event loop, stop, answer."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
 from common.audio.decode import decode_audio
 from common.audio.fetch import fetch_audio
 from common.audio.job_folder import job_folder
 from common.audio.limits import AudioLimits
-from numpy.typing import NDArray
-
 from common.contract import AudioRequest, parse_request
 from common.errors import ConfigurationError
 from common.job import Timings, answer_job
@@ -70,7 +71,9 @@ async def run_stoppable(progress: Progress, function: Callable[..., dict[str, An
         return await asyncio.shield(work)
     except asyncio.CancelledError:
         progress.stop()
-        await asyncio.wait([work])
+        while not work.done():  # however often the job is cancelled: the thread still has the GPU
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
         if not work.cancelled():
             work.exception()  # retrieved: the job is gone, nobody asks for it
         raise

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import io
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,7 +84,9 @@ class RunPodEndpoint:
         self.name = name
         self._submit_path = submit_by
         self._url = f"{base_url.rstrip('/')}/{endpoint_id}"
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._headers = {"Content-Type": "application/json"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
         self._session = session
 
     async def run(
@@ -184,7 +188,7 @@ class RunPodEndpoint:
             async with self._session.request(
                 method,
                 f"{self._url}/{path}",
-                json=body,
+                data=None if body is None else io.BytesIO(json.dumps(body).encode()),  # streamed: it may have 10 MB
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as response:

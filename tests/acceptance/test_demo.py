@@ -23,7 +23,7 @@ def test_the_demo_prints_transcript_times_and_scores(tmp_path):
     assert float(re.search(r"^DER +([\d.]+)%", done.stdout, re.MULTILINE)[1]) <= 8.0
     assert float(re.search(r"^cpWER +([\d.]+)%", done.stdout, re.MULTILINE)[1]) <= 30.0
     assert re.search(r"^the orchestrator itself +[\d.]+$", done.stdout, re.MULTILINE)
-    assert "100%" in done.stderr
+    assert len(re.findall(r"^ *\d+% transcription · diarization$", done.stderr, re.MULTILINE)) >= 2
 
 
 def test_both_children_run_at_once_and_the_orchestrator_adds_little(stack, sample_url):

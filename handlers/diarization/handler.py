@@ -1,0 +1,81 @@
+"""The diarization worker: audio in, who spoke when out."""
+
+import os
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.audio.limits import SAMPLE_RATE
+from common.contract import DiarizationFields, DiarizationRequest, DiarizationResult, TurnOut
+from common.logs import set_up_logs
+from common.progress import Tick
+from common.runpod_loop import post_progress, serve
+from common.settings import load_settings
+from common.timeline import Turn
+from handlers.device import let_others_compute
+from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
+from handlers.diarization.pyannote_engine import load_engine
+from handlers.worker import Worker, load_or_exit
+
+
+def diarize(
+    engine: DiarizationEngine, fields: DiarizationFields, samples: NDArray[np.float32], tick: Tick
+) -> dict[str, Any]:
+    """Return the diarization endpoint's result for mono 16 kHz `samples`, without its `timings`."""
+    count = SpeakerCount(exact=fields.num_speakers, at_least=fields.min_speakers, at_most=fields.max_speakers)
+    found = engine.diarize(samples, count=count, tick=tick)
+    speakers = sorted({turn.speaker for turn in found.turns})
+    result = DiarizationResult(
+        segments=_turns_out(found.turns),
+        exclusive_segments=_turns_out(found.exclusive),
+        num_speakers=len(speakers),
+        speakers=speakers,
+        duration=round(len(samples) / SAMPLE_RATE, 3),
+        embeddings=_rounded(found) if fields.return_embeddings else None,
+        model=engine.model,
+        device=engine.device,
+        warnings=[*engine.warnings, *_count_warnings(fields, len(speakers))],
+        timings={},
+    )
+    return result.model_dump(exclude={"timings"} if fields.return_embeddings else {"timings", "embeddings"})
+
+
+def _turns_out(turns: Iterable[Turn]) -> list[TurnOut]:
+    return [TurnOut(start=round(turn.start, 3), end=round(turn.end, 3), speaker=turn.speaker) for turn in turns]
+
+
+def _rounded(found: Diarization) -> dict[str, list[float]]:
+    return {speaker: [round(value, 6) for value in vector] for speaker, vector in found.embeddings.items()}
+
+
+def _count_warnings(fields: DiarizationFields, found: int) -> list[str]:
+    at_least = fields.num_speakers or fields.min_speakers or 0
+    at_most = fields.num_speakers or fields.max_speakers or found
+    if found == 0 or at_least <= found <= at_most:
+        return []
+    wanted = at_least if found < at_least else at_most
+    bound = "" if fields.num_speakers else "at least " if found < at_least else "at most "
+    return [f"{bound}{wanted} speakers were asked for, but {found} could be told apart"]
+
+
+def main() -> None:
+    """Run the worker until it is told to stop."""
+    set_up_logs()
+    let_others_compute()
+    settings = load_or_exit(lambda: load_settings(os.environ))
+    engine = load_or_exit(lambda: load_engine(settings.diarization))
+    worker = Worker(
+        name="diarization",
+        request_type=DiarizationRequest,
+        infer=partial(diarize, engine),
+        limits=settings.limits,
+        post_progress=post_progress,
+    )
+    serve(worker)
+
+
+if __name__ == "__main__":
+    main()

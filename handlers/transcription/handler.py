@@ -1,0 +1,62 @@
+"""The transcription worker: audio in, words with times out, merged with the speakers if the caller knows them."""
+
+import os
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.answer import Heard, build_answer
+from common.audio.limits import SAMPLE_RATE
+from common.contract import TranscriptionRequest
+from common.logs import set_up_logs
+from common.progress import Tick
+from common.runpod_loop import post_progress, serve
+from common.settings import TranscriptionSettings, load_settings
+from handlers.device import let_others_compute
+from handlers.transcription import parakeet, whisper
+from handlers.transcription.engine import TranscriptionEngine
+from handlers.transcription.spans import transcribe_spans
+from handlers.worker import Worker, load_or_exit
+
+
+def load_engine(settings: TranscriptionSettings) -> TranscriptionEngine:
+    """Load the engine and model that the settings name; raises ConfigurationError."""
+    return whisper.load_engine(settings) if settings.engine == "whisper" else parakeet.load_engine(settings)
+
+
+def transcribe(
+    engine: TranscriptionEngine, request: TranscriptionRequest, samples: NDArray[np.float32], tick: Tick
+) -> dict[str, Any]:
+    """Return the transcription endpoint's result for mono 16 kHz `samples`, without its `timings`."""
+    hypothesis = transcribe_spans(engine, samples, spans=request.spans, fields=request, tick=tick)
+    heard = Heard(words=hypothesis.words, language=hypothesis.language, duration_s=len(samples) / SAMPLE_RATE)
+    given = request.diarization_segments
+    turns = None if given is None else [segment.turn() for segment in given]
+    return build_answer(heard, turns=turns, fields=request) | report(engine)
+
+
+def report(engine: TranscriptionEngine) -> dict[str, Any]:
+    """Return what every result says about how it was made."""
+    return {"model": engine.model, "device": engine.device, "warnings": list(engine.warnings)}
+
+
+def main() -> None:
+    """Run the worker until it is told to stop."""
+    set_up_logs()
+    let_others_compute()
+    settings = load_or_exit(lambda: load_settings(os.environ))
+    engine = load_or_exit(lambda: load_engine(settings.transcription))
+    worker = Worker(
+        name="transcription",
+        request_type=TranscriptionRequest,
+        infer=partial(transcribe, engine),
+        limits=settings.limits,
+        post_progress=post_progress,
+    )
+    serve(worker)
+
+
+if __name__ == "__main__":
+    main()

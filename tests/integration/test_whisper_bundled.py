@@ -1,0 +1,119 @@
+"""The bundled Whisper model on real speech."""
+
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+import pytest
+from meeteval.wer import siso_word_error_rate
+
+from common.errors import ConfigurationError, InvalidInputError, JobCancelledError
+from common.settings import TranscriptionSettings
+from handlers.transcription.whisper import load_engine
+from tests.support.pyannote_sample import DURATION_S, normalised, reference_text, sample_audio
+
+pytestmark = pytest.mark.model
+
+
+def settings(**fields):
+    defaults = {
+        "engine": "whisper",
+        "model_id": "",
+        "device": "cpu",
+        "chunk_duration_s": 500.0,
+        "whisper_model_size": "bundled",
+        "whisper_compute_type": "int8",
+        "whisper_device": "auto",
+        "token": "",
+        "model_store": Path("/nowhere"),
+    }
+    return TranscriptionSettings(**{**defaults, **fields})
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return load_engine(settings())
+
+
+def heard(engine, samples, *, language=None, chunk_duration_s=None, tick=lambda stage, fraction: None):
+    return engine.transcribe(samples, language=language, chunk_duration_s=chunk_duration_s, tick=tick)
+
+
+def test_the_words_are_right_and_in_order(engine):
+    ticks = []
+    found = heard(engine, sample_audio(), tick=lambda stage, fraction: ticks.append(fraction))
+    text = normalised(" ".join(word.text for word in found.words))
+    assert siso_word_error_rate(reference_text(), text).error_rate <= 0.25
+    assert found.language == "en"
+    starts = [word.start for word in found.words]
+    assert starts == sorted(starts)
+    assert all(word.start <= word.end <= DURATION_S for word in found.words)
+    assert all(
+        0 < word.confidence <= 1 and word.space_before and word.text == word.text.strip() for word in found.words
+    )
+    assert ticks == sorted(ticks)
+    assert len(ticks) > 3
+
+
+def test_words_are_where_they_are_spoken(engine):
+    found = heard(engine, sample_audio())
+    (diane,) = [word for word in found.words if word.text.startswith("Diane")]
+    assert 12.5 < diane.start < diane.end < 14.2
+
+
+def test_a_short_chunk_duration_still_hears_the_speech(engine):
+    text = normalised(" ".join(word.text for word in heard(engine, sample_audio(), chunk_duration_s=10.0).words))
+    assert siso_word_error_rate(reference_text(), text).error_rate <= 0.35
+
+
+@pytest.mark.parametrize("seconds", [0, 0.0001, 0.3, 5, 40])
+def test_silence_and_noise_have_no_words(engine, seconds):
+    length = round(seconds * 16_000)
+    noise = 0.002 * np.random.default_rng(0).standard_normal(length).astype(np.float32)
+    assert heard(engine, np.zeros(length, np.float32)).words == ()
+    assert heard(engine, noise).words == ()
+
+
+def test_a_language_the_model_does_not_speak_is_named(engine):
+    with pytest.raises(InvalidInputError, match="speaks only English: language 'de'") as caught:
+        heard(engine, sample_audio(), language="de")
+    assert caught.value.param == "language"
+
+
+def test_a_region_of_a_language_it_speaks_is_fine(engine):
+    assert heard(engine, np.zeros(16_000, np.float32), language="en-GB").language == "en"
+
+
+def test_a_stopped_job_ends_between_segments(engine):
+    def stop(stage, fraction):
+        if fraction > 0:
+            raise JobCancelledError("stopped")
+
+    with pytest.raises(JobCancelledError):
+        heard(engine, sample_audio(), tick=stop)
+
+
+def test_an_explicit_gpu_that_is_not_there_falls_back_with_a_warning():
+    if ctranslate2.get_cuda_device_count():
+        pytest.skip("this machine has a GPU")
+    fallen = load_engine(settings(whisper_device="cuda", whisper_compute_type="float16"))
+    assert fallen.device == "cpu"
+    assert fallen.warnings[0].startswith("the device cuda failed, so the model runs on the CPU: ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"whisper_model_size": "huge"}, "'huge' is none of bundled, tiny.en, tiny"),
+        ({"whisper_compute_type": "int3"}, "Invalid compute type: int3"),
+        ({"whisper_model_size": "a/b/c"}, "neither a model on this machine nor a hub id"),
+    ],
+)
+def test_mistakes_in_the_settings_say_what_to_do(fields, message):
+    with pytest.raises(ConfigurationError, match=message):
+        load_engine(settings(**fields))
+
+
+def test_a_folder_without_a_model_is_a_mistake_in_the_settings(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"the model cannot be loaded: Unable to open file 'model\.bin'"):
+        load_engine(settings(whisper_model_size=str(tmp_path)))

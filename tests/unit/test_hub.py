@@ -1,0 +1,112 @@
+"""What a user reads when a model cannot be had; the hub's client is replaced, nothing here uses the network."""
+
+import pytest
+from huggingface_hub import errors
+
+from common.errors import ConfigurationError
+from handlers.hub import find_model
+
+PIPELINE = "pyannote/speaker-diarization-3.1"
+PARAKEET = "nvidia/parakeet-tdt-0.6b-v2"
+TOKENS = "https://hf.co/settings/tokens"
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A hub with an empty local cache; set `error` to what a download raises, read `calls`."""
+
+    class Hub:
+        def __init__(self):
+            self.error = None
+            self.calls = []
+
+        def snapshot_download(self, repo_id, *, allow_patterns=None, token=None, local_files_only=False):
+            if local_files_only:
+                raise errors.LocalEntryNotFoundError("not cached")
+            self.calls.append((repo_id, allow_patterns, token))
+            if self.error:
+                raise self.error
+            return "/downloaded"
+
+    fake = Hub()
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fake.snapshot_download)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    return fake
+
+
+def http_error(kind, status):
+    module = errors.HfHubHTTPError.__mro__[1].__module__.split(".")[0]
+    client = pytest.importorskip(module)
+    request = client.Request("GET", "https://huggingface.co/x")
+    return kind("refused", response=client.Response(status, request=request))
+
+
+def message_of(repo_id, tmp_path, *, token="hf_x"):
+    with pytest.raises(ConfigurationError) as caught:
+        find_model(repo_id, store=tmp_path, token=token)
+    assert "\n" not in caught.value.message
+    return caught.value.message
+
+
+def test_the_model_store_comes_first(hub, tmp_path):
+    folder = tmp_path / "models--nvidia--parakeet-tdt-0.6b-v2" / "snapshots" / "abc"
+    folder.mkdir(parents=True)
+    assert find_model(PARAKEET, store=tmp_path, token="") == folder
+    assert hub.calls == []
+
+
+def test_a_model_on_the_hub_is_downloaded_with_the_token(hub, tmp_path):
+    assert str(find_model(PIPELINE, store=tmp_path, token="hf_x", files=("*.bin",))) == "/downloaded"
+    assert hub.calls == [(PIPELINE, ["*.bin"], "hf_x")]
+
+
+def test_an_open_model_needs_no_token(hub, tmp_path):
+    find_model(PARAKEET, store=tmp_path, token="")
+    assert hub.calls == [(PARAKEET, None, None)]
+
+
+def test_a_gated_model_without_a_token_is_refused_before_the_network(hub, tmp_path):
+    message = message_of(PIPELINE, tmp_path, token="")
+    assert hub.calls == []
+    assert f"https://hf.co/{PIPELINE}" in message
+    assert "https://hf.co/pyannote/segmentation-3.0" in message
+    assert TOKENS in message
+    assert "HUGGINGFACE_ACCESS_TOKEN" in message
+    assert "DIARIZATION_MODEL=bundled" in message
+
+
+def test_terms_not_accepted_name_the_pages_to_accept_them(hub, tmp_path):
+    hub.error = http_error(errors.GatedRepoError, 403)
+    message = message_of(PIPELINE, tmp_path)
+    assert "accept its terms at https://hf.co/pyannote/speaker-diarization-3.1" in message
+    assert "https://hf.co/pyannote/segmentation-3.0" in message
+    assert TOKENS in message
+
+
+def test_an_unknown_model_names_the_page_to_check(hub, tmp_path):
+    hub.error = http_error(errors.RepositoryNotFoundError, 404)
+    assert "the hub has no model nvidia/parakeet-tdt-0.6b-v2" in message_of(PARAKEET, tmp_path)
+
+
+def test_a_token_that_is_not_valid_says_so(hub, tmp_path):
+    hub.error = http_error(errors.HfHubHTTPError, 401)
+    assert "the hub refuses the token in HUGGINGFACE_ACCESS_TOKEN" in message_of(PARAKEET, tmp_path)
+
+
+def test_a_hub_that_is_down_is_named_with_its_status(hub, tmp_path):
+    hub.error = http_error(errors.HfHubHTTPError, 503)
+    assert "https://hf.co, which answered with status 503" in message_of(PARAKEET, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.LocalEntryNotFoundError("offline"), errors.OfflineModeIsEnabled("off"), OSError("no space")]
+)
+def test_without_a_network_the_other_ways_are_named(hub, tmp_path, error):
+    hub.error = error
+    message = message_of(PARAKEET, tmp_path)
+    assert "check network and disk space" in message
+    assert "MODEL_STORE" in message
+
+
+def test_a_name_that_is_no_id_is_refused(hub, tmp_path):
+    assert "neither a model on this machine nor a hub id" in message_of("parakeet", tmp_path)
