@@ -162,7 +162,7 @@ class WordOut(BaseModel):
 
 
 class SegmentOut(BaseModel):
-    """A readable stretch of one speaker's words, with the fields of OpenAI's type (`seek`, `tokens`, …) beside these."""
+    """A readable stretch of one speaker's words; OpenAI's other fields (`seek`, `tokens`, …) are there too."""
 
     id: int
     start: float
