@@ -49,11 +49,14 @@ FORMATS = """## Answers
 diarized shape; `text`, `srt`, `vtt`, `tsv`, `rttm`, `stm` and `ctm` give
 `{"text": "<the document>", "format": "<its name>"}`. Every answer also names `model` and `device` and has `timings`
 (seconds) and `warnings`; the orchestrator's also has `models` and `diarization`.
+
+While a job runs, `output` of `/status` is `{"stage", "progress"}`, a fraction from 0 to 1; the orchestrator's also has
+the fractions of `diarization` and `transcription`.
 """
 ERRORS = """## Errors
 
 A failed job's `error` is one JSON string: `{"code", "message", "param", "retryable"}`, with `endpoint` where a
-child failed. Over HTTP the same object comes with a `request_id`.
+child failed.
 
 | code | HTTP status | retryable | meaning |
 |---|---|---|---|
@@ -61,7 +64,8 @@ child failed. Over HTTP the same object comes with a `request_id`.
 CONFIGURATION_HEAD = """# Configuration
 
 Environment variables, read once at the start of a process. `PARLEY_PROFILE=laptop` changes the defaults to those in the
-last column. Written from `common/settings.py` by `make docs`; a test keeps the two together.
+last column; `parley up`, `parley demo` and `--local` start their workers with it unless you set another. Written from
+`common/settings.py` by `make docs`; a test keeps the two together.
 
 | variable | meaning | default | laptop |
 |---|---|---|---|
@@ -93,12 +97,22 @@ def default_text(field: FieldInfo) -> str:
     return "" if field.default is None else f"`{json.dumps(field.default)}`"
 
 
+def bounds(schema: dict[str, Any]) -> str:
+    """Return the range of a number, as a reader would write it."""
+    for part in (schema, *schema.get("anyOf", ())):
+        if "minimum" in part and "maximum" in part:
+            return f"{part['minimum']:g} to {part['maximum']:g}"
+    return ""
+
+
 def field_table(model: type[BaseModel]) -> Iterator[str]:
     """Yield a Markdown table of a model's fields."""
     yield "| field | type | default | meaning |"
     yield "|---|---|---|---|"
+    schema = model.model_json_schema(by_alias=False)["properties"]
     for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
-        yield f"| `{name}` | {type_name(field.annotation)} | {default_text(field)} | {field.description or ''} |"
+        meaning = ", ".join(filter(None, (field.description, bounds(schema[name]))))
+        yield f"| `{name}` | {type_name(field.annotation)} | {default_text(field)} | {meaning} |"
 
 
 def sections(title: str, models: dict[str, type[BaseModel]]) -> Iterator[str]:

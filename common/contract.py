@@ -1,6 +1,6 @@
 """The JSON that every endpoint speaks: requests (checked, unknown keys refused by name) and results."""
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -125,9 +125,15 @@ class OrchestrationRequest(AudioRequest, DiarizationFields, TranscriptionFields)
 class TurnOut(BaseModel):
     """One speaker's turn, in seconds."""
 
-    start: float
-    end: float
-    speaker: str
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    end: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    speaker: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end < self.start:
+            raise ValueError(f"end {self.end} lies before start {self.start}")
+        return self
 
 
 class WorkerReport(BaseModel):
@@ -222,8 +228,3 @@ def _input_error(request_type: type[Request], detail: ErrorDetails) -> InvalidIn
         return InvalidInputError(f"the field {param!r} is missing", param=param)
     reason = detail["msg"].removeprefix("Value error, ")
     return InvalidInputError(f"{param}: {reason}" if param else reason, param=param)
-
-
-def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of a request or result, as the docs print it."""
-    return model.model_json_schema(by_alias=False)

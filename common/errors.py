@@ -21,7 +21,10 @@ ParleyError
 """
 
 import json
+import re
 from typing import Any, ClassVar
+
+MAX_FOREIGN_CHARS = 300
 
 
 class ParleyError(Exception):
@@ -215,15 +218,22 @@ def parse_runpod_error(raw: object) -> dict[str, Any]:
     without the SDK's traceback and host name.
     """
     parsed = _json_object(raw)
-    if "code" in parsed and "message" in parsed:
+    if isinstance(parsed.get("code"), str) and isinstance(parsed.get("message"), str):
         return parsed
-    message = str(parsed.get("error_message") or (raw if isinstance(raw, str) and not parsed else ""))
+    text = parsed.get("error_message") or (raw if isinstance(raw, str) and not parsed else "")
     return {
         "code": "endpoint_failed",
-        "message": message or "the worker failed without a message",
+        "message": _one_clean_line(str(text)) or "the worker failed without a message",
         "param": None,
         "retryable": False,
     }
+
+
+def _one_clean_line(text: str) -> str:
+    """Return the last line of foreign text (of a traceback, what it is about) without paths and URL queries."""
+    lines = [line for line in text.splitlines() if line.strip()] or [""]
+    line = re.sub(r"(https?://)[^\s'\"]+", r"\1…", lines[-1].strip())
+    return re.sub(r"(?<![:/\w])(?:[A-Za-z]:)?(?:[/\\][\w.+~-]+){2,}", "…", line)[:MAX_FOREIGN_CHARS]
 
 
 def _json_object(raw: object) -> dict[str, Any]:

@@ -47,7 +47,16 @@ def _positive(text: str) -> float:
 
 
 def _positive_int(text: str) -> int:
-    return int(_positive(text))
+    value = int(text)
+    if value < 1:
+        raise ValueError("expected a whole number above zero")
+    return value
+
+
+def _http_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("expected an http(s) URL")
+    return text.rstrip("/")
 
 
 def _flag(text: str) -> bool:
@@ -146,7 +155,7 @@ ORCHESTRATOR_ENDPOINT_ID = Variable(
     "ORCHESTRATOR_ENDPOINT_ID", "", "id of the orchestrator endpoint; without it the client orchestrates by itself", str
 )
 RUNPOD_API_KEY = Variable("RUNPOD_API_KEY", "", "key for calling the endpoints", str)
-RUNPOD_BASE_URL = Variable("RUNPOD_BASE_URL", "https://api.runpod.ai/v2", "where the endpoints are reached", str)
+RUNPOD_BASE_URL = Variable("RUNPOD_BASE_URL", "https://api.runpod.ai/v2", "where the endpoints are reached", _http_url)
 JOB_DEADLINE = Variable(
     "JOB_DEADLINE_SECONDS",
     3600.0,
@@ -242,7 +251,7 @@ def load_settings(env: Mapping[str, str]) -> Settings:
             model_store=Path(read(MODEL_STORE)),
         ),
         endpoints=EndpointSettings(
-            base_url=read(RUNPOD_BASE_URL).rstrip("/"),
+            base_url=read(RUNPOD_BASE_URL),
             api_key=read(RUNPOD_API_KEY),
             diarization_id=read(DIARIZATION_ENDPOINT_ID),
             transcription_id=read(TRANSCRIPTION_ENDPOINT_ID),

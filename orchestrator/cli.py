@@ -16,7 +16,7 @@ from common.errors import ParleyError, blames_the_request
 from common.formats import RenderOptions, render
 from common.settings import Settings, load_settings
 from common.timeline import Transcript, Turn
-from orchestrator.cli_output import ProgressLine, report_error, written
+from orchestrator.cli_output import ProgressLine, check_readable, check_writable, report_error, written
 from orchestrator.client import AsyncParley
 from orchestrator.demo import run_demo
 from orchestrator.doctor import examine
@@ -84,6 +84,8 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _transcribe(arguments: argparse.Namespace) -> int:
+    check_readable(arguments.audio)
+    check_writable(arguments.output)
     async with _client(local=arguments.local) as client:
         with ProgressLine() as line:
             answer = await client.transcribe(
@@ -95,6 +97,8 @@ async def _transcribe(arguments: argparse.Namespace) -> int:
 
 
 async def _diarize(arguments: argparse.Namespace) -> int:
+    check_readable(arguments.audio)
+    check_writable(arguments.output)
     async with _client(local=arguments.local) as client:
         with ProgressLine() as line:
             answer = await client.diarize(arguments.audio, on_progress=line.show, **_options(arguments))

@@ -1,10 +1,11 @@
 """What the command line shows: a progress line, one-line errors, results to screen or file."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-from common.errors import ParleyError
+from common.errors import InvalidInputError, ParleyError
 
 BAR_CHARS = 30
 
@@ -25,7 +26,9 @@ class ProgressLine:
 
     def show(self, progress: dict[str, Any]) -> None:
         """Draw `{stage, progress}`; `progress` is a fraction from 0 to 1."""
-        fraction, stage = float(progress.get("progress", 0.0)), str(progress.get("stage", ""))
+        fraction, stage = progress.get("progress"), str(progress.get("stage", ""))
+        if not isinstance(fraction, (int, float)):
+            return
         if self._stream.isatty():
             bar = ("█" * round(fraction * BAR_CHARS)).ljust(BAR_CHARS, "·")
             self._stream.write(f"\r\x1b[K{bar} {fraction:4.0%} {stage}")
@@ -41,9 +44,26 @@ def report_error(error: ParleyError) -> None:
     sys.stderr.write(f"error: {' '.join(error.message.split())} [{error.envelope()['code']}]\n")
 
 
+def check_readable(audio: str) -> None:
+    """Raise InvalidInputError when a local recording is not there, before anything slow is started."""
+    if "://" not in audio and not audio.startswith("data:") and not Path(audio).is_file():
+        raise InvalidInputError(f"cannot read {audio}: no such file", param="audio")
+
+
+def check_writable(path: Path | None) -> None:
+    """Raise InvalidInputError when a result could not be written to `path`, before it is paid for."""
+    if path is not None and not (path.parent.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise InvalidInputError(f"cannot write {path}: no such folder, or no permission", param="output")
+
+
 def written(text: str, path: Path | None) -> None:
-    """Write `text` to `path`, or to the screen."""
-    if path is None:
-        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-    else:
-        path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+    """Write `text` to `path`, or to the screen; to the screen also when writing the file fails."""
+    text = text if text.endswith("\n") else f"{text}\n"
+    if path is not None:
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            sys.stderr.write(f"error: cannot write {path} ({error.strerror}); here is the result:\n")
+        else:
+            return
+    sys.stdout.write(text)

@@ -11,11 +11,11 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 import aiohttp
 
-from common.contract import DiarizationRequest, OrchestrationRequest, TranscriptionRequest, parse_request
-from common.errors import ConfigurationError, EndpointError
+from common.contract import DiarizationRequest, DiarizationResult, OrchestrationRequest, WorkerReport, parse_request
+from common.errors import ConfigurationError
 from common.settings import Settings, load_settings
 from orchestrator.endpoints import Endpoint, OnProgress, RunPodEndpoint
-from orchestrator.pipeline import orchestrate
+from orchestrator.pipeline import checked_output, orchestrate
 from orchestrator.upload import request_audio
 
 ResultT = TypeVar("ResultT")
@@ -41,6 +41,8 @@ class AsyncParley:
 
     def __init__(self, settings: Settings | None = None, **overrides: Unpack[Overrides]) -> None:
         settings = settings or load_settings(os.environ)
+        if {"diarization_id", "transcription_id"} & overrides.keys():
+            overrides.setdefault("orchestrator_id", "")  # ids given in code beat an orchestrator in the environment
         self._settings = replace(settings.endpoints, **overrides)
         self._limits = settings.limits
         self._session: aiohttp.ClientSession | None = None
@@ -71,12 +73,11 @@ class AsyncParley:
             OrchestrationRequest, {"response_format": "verbose_json", **options, "audio": await self._audio(audio)}
         )
         if self._settings.orchestrator_id:
-            return await self._one("orchestrator", request.model_dump(exclude_none=True), on_progress)
-        if not request.diarize:
-            return await self._one("transcription", _without_speakers(request), on_progress)
+            answer = await self._one("orchestrator", request.model_dump(exclude_none=True), on_progress)
+            return checked_output("orchestrator", answer, WorkerReport)
         return await orchestrate(
             request,
-            diarization=self._endpoint("diarization"),
+            diarization=self._endpoint("diarization") if request.diarize else None,
             transcription=self._endpoint("transcription"),
             deadline_s=self._settings.deadline_s,
             on_progress=on_progress,
@@ -87,17 +88,16 @@ class AsyncParley:
     ) -> dict[str, Any]:
         """Return who spoke when in `audio`; `options` are the fields of DiarizationRequest."""
         request = parse_request(DiarizationRequest, {**options, "audio": await self._audio(audio)})
-        return await self._one("diarization", request.model_dump(exclude_none=True), on_progress)
+        answer = await self._one("diarization", request.model_dump(exclude_none=True), on_progress)
+        return checked_output("diarization", answer, DiarizationResult)
 
     async def _audio(self, audio: Audio) -> str:
         return await asyncio.to_thread(request_audio, audio, limits=self._limits)
 
-    async def _one(self, name: str, job_input: dict[str, Any], on_progress: OnProgress | None) -> dict[str, Any]:
+    async def _one(self, name: str, job_input: dict[str, Any], on_progress: OnProgress | None) -> object:
         result = await self._endpoint(name).run(
             job_input, deadline_s=self._settings.deadline_s, on_progress=on_progress
         )
-        if not isinstance(result.output, dict):
-            raise EndpointError(f"the {name} endpoint returned no result object", endpoint=name)
         return result.output
 
     def _endpoint(self, name: str) -> Endpoint:
@@ -143,15 +143,31 @@ class Parley:
         return _finish(call())
 
 
-def _without_speakers(request: OrchestrationRequest) -> dict[str, Any]:
-    names = set(TranscriptionRequest.model_fields)
-    return {name: value for name, value in request.model_dump(exclude_none=True).items() if name in names}
-
-
 def _finish(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
-    with ThreadPoolExecutor(max_workers=1) as pool:  # a notebook has a loop of its own in this thread
-        return pool.submit(asyncio.run, work).result()
+    return _finish_beside(work)
+
+
+def _finish_beside(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Run `work` in a thread, for a notebook has a loop of its own in this one; Ctrl-C cancels it there."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(work)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(_run_to_end, loop, task)
+        try:
+            return running.result()
+        except BaseException:
+            if not running.done():
+                loop.call_soon_threadsafe(task.cancel)
+            raise
+
+
+def _run_to_end(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[ResultT]") -> ResultT:
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()

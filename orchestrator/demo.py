@@ -1,5 +1,6 @@
 """The demo: the local platform, three real workers, one request, the transcript, and where the time went."""
 
+import asyncio
 import sys
 import time
 from collections.abc import Mapping
@@ -12,37 +13,48 @@ import aiohttp
 from common.contract import OrchestrationRequest, parse_request
 from common.errors import ConfigurationError, EndpointError
 from common.settings import Settings
-from orchestrator.cli_output import ProgressLine
+from orchestrator.cli_output import ProgressLine, check_readable
 from orchestrator.endpoints import RunPodEndpoint
 from orchestrator.local.stack import local_stack
 from orchestrator.upload import request_audio
 
-RUNSYNC = "runsync?wait=1000"  # answers within a second, so that progress can be shown
+RUNSYNC_BODY_BYTES = 20 * 1000 * 1000
 
 
 async def run_demo(audio: str | None, *, log_folder: Path, env: Mapping[str, str]) -> int:
     """Transcribe `audio` (path or URL), or the sample that pyannote.audio ships; prints the outcome, returns 0."""
+    if audio:
+        check_readable(audio)
     sample = None if audio else sample_folder()
     sys.stderr.write("starting the local platform and its three workers…\n")
     started = time.monotonic()
     async with local_stack(log_folder, env=env) as settings:
         start_up_s = time.monotonic() - started
-        field = request_audio(audio or (sample / "sample.wav" if sample else ""), limits=settings.limits)
+        recording = audio if sample is None else sample / "sample.wav"
+        field = await asyncio.to_thread(
+            request_audio, recording or "", limits=settings.limits, body_limit_bytes=RUNSYNC_BODY_BYTES
+        )
         answer = await _answer(field, settings)
     print(transcript_lines(answer))
     print(time_table(answer["timings"], start_up_s=start_up_s))
     if sample:
-        from orchestrator.demo_score import score_lines  # noqa: PLC0415 - the scorers are slow to import
-
-        print(score_lines(answer, reference=sample))
+        print(_scores(answer, sample))
     return 0
+
+
+def _scores(answer: dict[str, Any], sample: Path) -> str:
+    try:
+        from orchestrator.demo_score import score_lines  # noqa: PLC0415 - slow, and an extra
+    except ImportError:
+        return "\nno scores: they need the extra packages of parley[demo]; run: make install"
+    return score_lines(answer, reference=sample)
 
 
 def sample_folder() -> Path:
     """Return the folder of pyannote.audio's 30 s sample: sample.wav, .rttm, .stm."""
     spec = find_spec("pyannote.audio")
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigurationError("the sample needs the package pyannote.audio: pip install 'parley[diarization]'")
+        raise ConfigurationError("the sample needs the package pyannote.audio; run: make install")
     return Path(spec.submodule_search_locations[0]) / "sample"
 
 
@@ -56,7 +68,7 @@ async def _answer(audio: str, settings: Settings) -> dict[str, Any]:
             base_url=endpoints.base_url,
             api_key=endpoints.api_key,
             session=session,
-            submit_by=RUNSYNC,
+            submit_by="runsync",
         )
         with ProgressLine() as line:
             result = await orchestrator.run(

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from common.errors import (
     EndpointError,
     EndpointNotFoundError,
     EndpointUnreachableError,
+    InputTooLargeError,
     JobCancelledError,
     parse_runpod_error,
 )
@@ -30,6 +32,9 @@ REQUEST_TIMEOUT_S = 30.0
 CANCEL_TIMEOUT_S = 10.0
 SUBMIT_ATTEMPTS, FIRST_BACKOFF_S = 4, 0.5
 FIRST_POLL_S, LAST_POLL_S, POLL_GROWTH = 0.1, 2.0, 1.06  # a result is found at most 6 % late
+POLL_PATIENCE_S = 120.0  # how long an endpoint may answer nothing sensible
+RUN_BODY_BYTES = 10 * 1000 * 1000  # what RunPod takes at /run
+RUNSYNC_PATH = "runsync?wait=1000"  # answers within a second, so that the job can be polled and cancelled
 FINAL_STATES = {"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}
 SHORTEST_EXECUTION_MS, SHORTEST_TTL_MS, LONGEST_MS = 5_000, 10_000, 7 * 24 * 3600 * 1000  # RunPod's own bounds
 
@@ -68,7 +73,8 @@ class _NeverSentError(EndpointUnreachableError):
 class RunPodEndpoint:
     """A RunPod serverless endpoint, or one of the local platform.
 
-    `submit_by` is `run`, or `runsync?wait=1000` for bodies of up to 20 MB whose results are kept for a minute only.
+    `submit_by` is `run` or `runsync`. Bodies above what /run takes go by /runsync, which takes 20 MB but keeps the
+    result for a minute only.
     """
 
     def __init__(
@@ -82,7 +88,7 @@ class RunPodEndpoint:
         submit_by: str = "run",
     ) -> None:
         self.name = name
-        self._submit_path = submit_by
+        self._submit_by = submit_by
         self._url = f"{base_url.rstrip('/')}/{endpoint_id}"
         self._headers = {"Content-Type": "application/json"}
         if api_key:
@@ -119,28 +125,27 @@ class RunPodEndpoint:
             "executionTimeout": _bounded_ms(deadline_s, SHORTEST_EXECUTION_MS),
             "ttl": _bounded_ms(deadline_s, SHORTEST_TTL_MS),
         }
-        body = {"input": job_input, "policy": policy}
-        for attempt in range(1, SUBMIT_ATTEMPTS + 1):
+        body = json.dumps({"input": job_input, "policy": policy}).encode()
+        path = RUNSYNC_PATH if self._submit_by == "runsync" or len(body) > RUN_BODY_BYTES else "run"
+        answer = await self._sent_once(path, body)
+        job_id = answer.get("id")
+        if not (isinstance(job_id, str) and job_id):
+            raise EndpointError(f"the {self.name} endpoint did not accept the job; check its id", endpoint=self.name)
+        return job_id
+
+    async def _sent_once(self, path: str, body: bytes) -> dict[str, Any]:
+        for attempt in range(1, SUBMIT_ATTEMPTS):
             try:
-                answer = await self._request("POST", self._submit_path, body, SUBMIT_TIMEOUT_S)
-                return str(answer["id"])
+                return await self._request("POST", path, body, SUBMIT_TIMEOUT_S)
             except (EndpointBusyError, _NeverSentError):
-                if attempt == SUBMIT_ATTEMPTS:
-                    raise
                 await asyncio.sleep(FIRST_BACKOFF_S * 2 ** (attempt - 1))
-            except KeyError:
-                break
-        raise EndpointError(f"the {self.name} endpoint accepted the job without an id", endpoint=self.name)
+        return await self._request("POST", path, body, SUBMIT_TIMEOUT_S)
 
     async def cancel(self, job_id: str) -> None:
         """Ask the endpoint to stop a job; a job that has already ended is left as it is."""
         with contextlib.suppress(EndpointNotFoundError):
             await self._request("POST", f"cancel/{job_id}", None, CANCEL_TIMEOUT_S)
         log_event(logger, "child_cancelled", endpoint=self.name, job_id=job_id)
-
-    async def health(self) -> dict[str, Any]:
-        """Return the endpoint's job and worker counts."""
-        return await self._request("GET", "health", None, REQUEST_TIMEOUT_S)
 
     async def _abandon(self, submission: "asyncio.Future[str]") -> None:
         """Stop the job that `submission` has made or is about to make, so that nothing runs that nobody waits for."""
@@ -153,19 +158,28 @@ class RunPodEndpoint:
                 await self.cancel(submission.result())
 
     async def _final_status(self, job_id: str, on_progress: OnProgress | None) -> dict[str, Any]:
-        pause_s = FIRST_POLL_S
+        pause_s, last_answer = FIRST_POLL_S, time.monotonic()
         while True:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * POLL_GROWTH, LAST_POLL_S)
             try:
-                status = await self._request("GET", f"status/{job_id}", None, REQUEST_TIMEOUT_S)
+                status = await self._status(job_id)
             except (EndpointBusyError, EndpointUnreachableError) as error:
                 log_event(logger, "poll_failed", endpoint=self.name, job_id=job_id, code=error.code)
+                if time.monotonic() - last_answer > POLL_PATIENCE_S:
+                    raise
                 continue
-            if status.get("status") in FINAL_STATES:
+            last_answer = time.monotonic()
+            if status["status"] in FINAL_STATES:
                 return status
             if on_progress is not None and isinstance(status.get("output"), dict):
-                on_progress(status["output"])
+                _tell(on_progress, status["output"])
+
+    async def _status(self, job_id: str) -> dict[str, Any]:
+        status = await self._request("GET", f"status/{job_id}", None, REQUEST_TIMEOUT_S)
+        if not isinstance(status.get("status"), str):
+            raise EndpointUnreachableError(f"the {self.name} endpoint sent no job status", endpoint=self.name)
+        return status
 
     def _result(self, job_id: str, final: dict[str, Any]) -> JobResult:
         state = final["status"]
@@ -173,8 +187,8 @@ class RunPodEndpoint:
             return JobResult(
                 job_id=job_id,
                 output=final.get("output"),
-                queue_s=final.get("delayTime", 0) / 1000,
-                execution_s=final.get("executionTime", 0) / 1000,
+                queue_s=_seconds(final.get("delayTime")),
+                execution_s=_seconds(final.get("executionTime")),
             )
         if state == "CANCELLED":
             raise JobCancelledError(f"the job was cancelled on the {self.name} endpoint")
@@ -183,12 +197,12 @@ class RunPodEndpoint:
         remote = parse_runpod_error(final.get("error"))
         raise EndpointError(str(remote["message"]), endpoint=self.name, remote=remote)
 
-    async def _request(self, method: str, path: str, body: object, timeout_s: float) -> dict[str, Any]:
+    async def _request(self, method: str, path: str, body: bytes | None, timeout_s: float) -> dict[str, Any]:
         try:
             async with self._session.request(
                 method,
                 f"{self._url}/{path}",
-                data=None if body is None else io.BytesIO(json.dumps(body).encode()),  # streamed: it may have 10 MB
+                data=None if body is None else io.BytesIO(body),  # streamed: it may have 20 MB
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as response:
@@ -216,8 +230,9 @@ class RunPodEndpoint:
                 endpoint=self.name,
             )
         if status == 413:
-            raise EndpointError(
-                f"the request is too large for the {self.name} endpoint; pass a URL", endpoint=self.name
+            raise InputTooLargeError(
+                f"the request is too large for the {self.name} endpoint; pass the audio as an http(s) URL",
+                param="audio",
             )
         if status == 429:
             raise EndpointBusyError(f"the {self.name} endpoint is rate limited", endpoint=self.name)
@@ -225,6 +240,17 @@ class RunPodEndpoint:
             raise EndpointUnreachableError(f"the {self.name} endpoint answered {status}", endpoint=self.name)
         if status >= 400:
             raise EndpointError(f"the {self.name} endpoint refused the request ({status})", endpoint=self.name)
+
+
+def _tell(on_progress: OnProgress, progress: dict[str, Any]) -> None:
+    try:
+        on_progress(progress)
+    except Exception:  # the caller's own code: its faults must not end a job that is paid for
+        logger.exception("progress_callback_failed")
+
+
+def _seconds(milliseconds: object) -> float:
+    return milliseconds / 1000 if isinstance(milliseconds, (int, float)) else 0.0
 
 
 def _bounded_ms(seconds: float, least_ms: int) -> int:

@@ -18,7 +18,7 @@ from orchestrator.pipeline import orchestrate
 
 
 class Orchestrator:
-    """An async RunPod handler; its HTTP session lives as long as the worker."""
+    """An async RunPod handler around the pipeline."""
 
     def __init__(
         self,
@@ -28,37 +28,29 @@ class Orchestrator:
     ) -> None:
         self._settings = settings
         self._post = post
-        self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, job: dict[str, Any]) -> dict[str, Any]:
         """Answer one job with its result or `{"error": …}`; a stop request cancels both children."""
         return await answer_job(job, self._answer, worker="orchestrator")
 
-    async def close(self) -> None:
-        """Close the connections to the endpoints."""
-        if self._session is not None:
-            await self._session.close()
-
     async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
         request = parse_request(OrchestrationRequest, job.get("input"))
-        async with Progress(partial(self._post, job)) as progress:
+        async with Progress(partial(self._post, job)) as progress, aiohttp.ClientSession(trust_env=True) as session:
             return await orchestrate(
                 request,
-                diarization=self._endpoint("diarization", self._settings.diarization_id),
-                transcription=self._endpoint("transcription", self._settings.transcription_id),
+                diarization=self._endpoint("diarization", self._settings.diarization_id, session),
+                transcription=self._endpoint("transcription", self._settings.transcription_id, session),
                 deadline_s=self._settings.deadline_s,
                 on_progress=progress.note,
             )
 
-    def _endpoint(self, name: str, endpoint_id: str) -> RunPodEndpoint:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(trust_env=True)
+    def _endpoint(self, name: str, endpoint_id: str, session: aiohttp.ClientSession) -> RunPodEndpoint:
         return RunPodEndpoint(
             name=name,
             endpoint_id=endpoint_id,
             base_url=self._settings.base_url,
             api_key=self._settings.api_key,
-            session=self._session,
+            session=session,
         )
 
 

@@ -45,17 +45,13 @@ class _Run:
         self.timings[f"{name}_end_s"] = round(self.elapsed_s(), 4)
         self.timings[f"{name}_queue_s"] = result.queue_s
         self.timings[f"{name}_execution_s"] = result.execution_s
-        try:
-            expected.model_validate(result.output)
-        except ValidationError:
-            raise _foreign(name) from None
-        return dict(result.output)
+        return checked_output(name, result.output, expected)
 
     def _advance(self, name: str, part: dict[str, Any]) -> None:
         fraction = part.get("progress")
         if self.on_progress is None or not isinstance(fraction, (int, float)):
             return
-        self.progress[name] = max(self.progress[name], float(fraction))
+        self.progress[name] = max(self.progress[name], min(float(fraction), 1.0))
         total = sum(self.progress.values()) / len(self.progress)
         self.on_progress({"stage": " · ".join(self.progress), "progress": round(total, 3), **self.progress})
 
@@ -63,12 +59,14 @@ class _Run:
 async def orchestrate(
     request: OrchestrationRequest,
     *,
-    diarization: Endpoint,
+    diarization: Endpoint | None,
     transcription: Endpoint,
     deadline_s: float,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Return the speaker-attributed result of `request` within `deadline_s` seconds.
+
+    `diarization` is not called, and may be None, where `request.diarize` is false.
 
     Both children start at once; when one fails the other is cancelled, unless diarization failed and the
     request says `degrade`. Cancelling this call cancels both. Raises the first child's ParleyError.
@@ -85,7 +83,7 @@ async def orchestrate(
 
 
 async def _children(
-    run: _Run, request: OrchestrationRequest, diarization: Endpoint, transcription: Endpoint
+    run: _Run, request: OrchestrationRequest, diarization: Endpoint | None, transcription: Endpoint
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | ParleyError | None]:
     fields = request.model_dump(exclude_none=True)
     spoken: asyncio.Task[Mapping[str, Any] | ParleyError] | None = None
@@ -98,7 +96,7 @@ async def _children(
                     WorkerReport,
                 )
             )
-            if request.diarize:
+            if request.diarize and diarization is not None:
                 keep = request.on_diarization_failure == "degrade"
                 spoken = group.create_task(
                     _diarized(run, diarization, _pick(fields, DIARIZATION_FIELDS), keep_error=keep)
@@ -140,8 +138,17 @@ def _heard(output: Mapping[str, Any]) -> Heard:
         raise _foreign("transcription") from None
 
 
+def checked_output(name: str, output: object, expected: type[WorkerReport]) -> dict[str, Any]:
+    """Return `output`; raises EndpointError when it is not the result that the endpoint `name` should give."""
+    try:
+        expected.model_validate(output)
+    except ValidationError:
+        raise _foreign(name) from None
+    return dict(output) if isinstance(output, dict) else {}
+
+
 def _foreign(name: str) -> EndpointError:
     return EndpointError(
-        f"the {name} endpoint returned something else than a {name} result; check {name.upper()}_ENDPOINT_ID",
+        f"the {name} endpoint returned something else than its result; check {name.upper()}_ENDPOINT_ID",
         endpoint=name,
     )

@@ -5,7 +5,6 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from common.settings import PROFILE, Settings, load_settings
@@ -17,7 +16,7 @@ WORKER_MODULES = {
     "transcription": "handlers.transcription.handler",
     "orchestrator": "orchestrator.handler",
 }
-READY_TIMEOUT_S = 300.0
+READY_TIMEOUT_S = 1800.0  # a full-size model may have to be downloaded first
 
 
 @asynccontextmanager
@@ -44,19 +43,6 @@ async def local_stack(
         async with Supervisor(platform, commands, log_folder=log_folder) as supervisor:
             await supervisor.wait_ready(READY_TIMEOUT_S)
             yield load_settings({**base_env, **client_env})
-
-
-def connect(settings: Settings, *, base_url: str, api_key: str) -> Settings:
-    """Return `settings` pointed at a local platform that is already up."""
-    endpoints = replace(
-        settings.endpoints,
-        base_url=base_url,
-        api_key=api_key,
-        diarization_id="diarization",
-        transcription_id="transcription",
-        orchestrator_id="orchestrator",
-    )
-    return replace(settings, endpoints=endpoints)
 
 
 def _client_env(base_url: str, api_key: str) -> dict[str, str]:

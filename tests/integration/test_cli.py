@@ -90,7 +90,14 @@ def test_diarize_prints_rttm_or_json(run, recording):
         ),
         (failed("engine_failed", "out of memory"), 1, "error: out of memory [engine_failed]"),
         ({"status": "CANCELLED"}, 1, "error: the job was cancelled on the orchestrator endpoint [cancelled]"),
-        (completed("no object"), 1, "error: the orchestrator endpoint returned no result object [endpoint_failed]"),
+        (
+            completed("no object"),
+            1,
+            (
+                "error: the orchestrator endpoint returned something else than its result; "
+                "check ORCHESTRATOR_ENDPOINT_ID [endpoint_failed]"
+            ),
+        ),
     ],
 )
 def test_a_failure_is_one_line_and_an_exit_code(run, recording, final, exit_code, line):
@@ -101,7 +108,13 @@ def test_a_failure_is_one_line_and_an_exit_code(run, recording, final, exit_code
 def test_a_missing_file_never_reaches_the_endpoint(run, tmp_path):
     code, _, err, asked = run("transcribe", tmp_path / "none.wav", final=completed(ANSWER))
     assert (code, asked) == (2, None)
-    assert err.endswith("No such file or directory [invalid_input]\n")
+    assert err.endswith("none.wav: no such file [invalid_input]\n")
+
+
+def test_an_output_that_cannot_be_written_never_reaches_the_endpoint(run, recording, tmp_path):
+    code, _, err, asked = run("transcribe", recording, "-o", tmp_path / "no" / "x.txt", final=completed(ANSWER))
+    assert (code, asked) == (2, None)
+    assert "cannot write" in err
 
 
 def test_usage_errors_exit_with_2(capsys):

@@ -11,6 +11,7 @@ from common.errors import (
     EndpointError,
     EndpointNotFoundError,
     EndpointUnreachableError,
+    InputTooLargeError,
     JobCancelledError,
 )
 from orchestrator import endpoints
@@ -70,11 +71,10 @@ async def test_a_rate_limited_submission_is_tried_again_and_given_up_in_the_end(
         (403, EndpointAuthError),
         (404, EndpointNotFoundError),
         (400, EndpointError),
-        (413, EndpointError),
+        (413, InputTooLargeError),
         (500, EndpointUnreachableError),
         (b"<html>not RunPod</html>", EndpointUnreachableError),
         ([1, 2], EndpointUnreachableError),
-        ({"status": "IN_QUEUE"}, EndpointError),
     ],
 )
 async def test_a_submission_that_may_have_been_accepted_is_never_sent_twice(answer, error):
@@ -148,7 +148,36 @@ async def test_an_endpoint_that_is_not_there_is_named(unused_tcp_port):
             await endpoint.run({}, deadline_s=5)
 
 
-async def test_health_is_passed_on():
-    async with scripted_server({"health": [{"workers": {"idle": 1}}]}) as script, aiohttp.ClientSession() as session:
-        endpoint = RunPodEndpoint(name="x", endpoint_id="endpoint", base_url=script.url, api_key="key", session=session)
-        assert await endpoint.health() == {"workers": {"idle": 1}}
+@pytest.mark.parametrize("answer", [{"id": None}, {"id": 7}, {"error": "no workers"}])
+async def test_a_submission_without_an_id_is_not_polled(answer):
+    async with scripted_server({"run": [answer]}) as script:
+        with pytest.raises(EndpointError, match="did not accept the job"):
+            await call(script)
+        assert [path for path, _ in script.asked] == ["run"]
+
+
+async def test_an_endpoint_that_answers_nothing_sensible_is_given_up(monkeypatch):
+    monkeypatch.setattr(endpoints, "POLL_PATIENCE_S", 0.1)
+    async with scripted_server({"run": [QUEUED], "status/job-1": [{"no": "status"}], "cancel/job-1": [{}]}) as script:
+        with pytest.raises(EndpointUnreachableError, match="sent no job status"):
+            await call(script)
+        assert script.count("cancel/job-1") == 1
+
+
+async def test_odd_times_and_a_failing_progress_callback_do_not_end_a_job():
+    odd = {**DONE, "delayTime": None, "executionTime": "soon"}
+    states = [{**QUEUED, "status": "IN_PROGRESS", "output": {"progress": 0.5}}, odd]
+
+    def fail(_):
+        raise RuntimeError("in the caller's own code")
+
+    async with scripted_server({"run": [QUEUED], "status/job-1": states}) as script:
+        result = await call(script, on_progress=fail)
+    assert (result.output, result.queue_s, result.execution_s) == ({"text": "hi"}, 0.0, 0.0)
+
+
+async def test_a_body_too_big_for_run_goes_by_runsync(monkeypatch):
+    monkeypatch.setattr(endpoints, "RUN_BODY_BYTES", 50)
+    async with scripted_server({"runsync": [QUEUED], "status/job-1": [DONE]}) as script:
+        assert (await call(script)).output == {"text": "hi"}
+        assert script.count("run") == 0

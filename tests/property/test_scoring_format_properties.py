@@ -6,11 +6,14 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
-from meeteval.io import CTM, RTTM, STM
 
 from common.formats import RenderOptions, render
 from common.formats.escape import flat, speaker_fields
+from tests.support.optional import needed
 from tests.support.transcripts import nasty_text, nasty_transcripts
+
+meeteval_io = needed("meeteval.io")
+CTM, RTTM, STM = meeteval_io.CTM, meeteval_io.RTTM, meeteval_io.STM
 
 MARKS = str.maketrans({"<": "‹", ">": "›", "{": "[", "}": "]"})
 uris = st.just("audio") | nasty_text

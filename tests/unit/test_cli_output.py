@@ -1,7 +1,10 @@
 import io
+from pathlib import Path
+
+import pytest
 
 from common.errors import InvalidInputError
-from orchestrator.cli_output import ProgressLine, report_error, written
+from orchestrator.cli_output import ProgressLine, check_readable, check_writable, report_error, written
 
 
 class Terminal(io.StringIO):
@@ -23,6 +26,31 @@ def test_a_log_gets_a_line_per_tenth():
 def test_a_terminal_gets_one_line_that_is_cleared_at_the_end():
     drawn = shown(Terminal(), 0.5)
     assert drawn == f"\r\x1b[K{'█' * 15}{'·' * 15}  50% decoding\r\x1b[K"
+
+
+def test_progress_without_a_figure_is_passed_over():
+    assert shown(io.StringIO(), None, "half") == ""
+
+
+@pytest.mark.parametrize("target", ["none/out.srt", "."])
+def test_where_nothing_can_be_written_is_found_out_first(tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, _: path.name == "fine")
+    with pytest.raises(InvalidInputError, match="cannot write"):
+        check_writable(Path(target))
+    check_writable(None)
+
+
+@pytest.mark.parametrize("audio", ["https://example.org/a.wav", "data:audio/wav;base64,AA", __file__])
+def test_what_can_be_read_passes(audio):
+    check_readable(audio)
+
+
+def test_a_result_that_cannot_be_written_is_shown(tmp_path, capsys):
+    written("precious", tmp_path)
+    captured = capsys.readouterr()
+    assert captured.out == "precious\n"
+    assert "Is a directory" in captured.err
 
 
 def test_an_error_is_one_line_whatever_its_message(capsys):

@@ -8,6 +8,7 @@ from common.errors import (
     InvalidInputError,
     ParleyError,
     UnknownFieldError,
+    blames_the_request,
     http_error,
     parse_runpod_error,
     runpod_error,
@@ -38,6 +39,13 @@ def test_runpod_gets_one_json_string():
     }
 
 
+def test_what_blames_the_request_does_so_also_from_afar():
+    remote = {"code": "empty_audio", "message": "no samples"}
+    assert blames_the_request(EndpointError("no samples", endpoint="x", remote=remote))
+    assert blames_the_request(UnknownFieldError("x"))
+    assert not blames_the_request(EndpointError("down", endpoint="x"))
+
+
 def test_http_gets_the_request_id_too():
     assert http_error(InvalidInputError("no"), request_id="r1")["error"]["request_id"] == "r1"
 
@@ -59,6 +67,9 @@ def test_an_endpoint_error_keeps_the_workers_words():
         ("[1, 2]", "[1, 2]"),
         (None, "the worker failed without a message"),
         ("", "the worker failed without a message"),
+        (json.dumps({"code": ["c"], "message": "m"}), "the worker failed without a message"),
+        ('Traceback:\n  File "/secret/path.py"\nOSError: /secret/a.wav', "OSError: …"),
+        ("GET https://host/x?sig=abc failed", "GET https://… failed"),
         (json.dumps({"other": 1}), "the worker failed without a message"),
     ],
 )

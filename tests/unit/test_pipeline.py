@@ -65,6 +65,7 @@ async def test_children_overlap_in_time():
 
 async def test_without_diarization_no_child_is_started_for_it():
     speakers = diarization()
+    assert await orchestrate(request(diarize=False), diarization=None, transcription=transcription(), deadline_s=9)
     answer = await orchestrate(
         request(diarize=False), diarization=speakers, transcription=transcription(), deadline_s=9
     )
@@ -144,7 +145,16 @@ async def test_a_wrong_answer_of_the_transcription_endpoint_is_its_fault(output)
     assert not isinstance(caught.value, InvalidInputError)
 
 
-@pytest.mark.parametrize("output", [None, {}, {"segments": "none"}, {**DIARIZED, "segments": [{"start": 1}]}])
+@pytest.mark.parametrize(
+    "output",
+    [
+        None,
+        {},
+        {"segments": "none"},
+        {**DIARIZED, "segments": [{"start": 1}]},
+        {**DIARIZED, "segments": [{"start": 5, "end": 1, "speaker": ""}]},
+    ],
+)
 async def test_a_wrong_answer_of_the_diarization_endpoint_is_its_fault(output):
     speakers = FakeEndpoint("diarization", output=output)
     with pytest.raises(EndpointError, match="diarization endpoint"):
