@@ -14,7 +14,7 @@ from typing import Any, get_args
 from common.contract import ResponseFormat
 from common.errors import ParleyError, blames_the_request
 from common.formats import RenderOptions, render
-from common.settings import Settings, load_settings
+from common.settings import PROFILE, Settings, load_settings
 from common.timeline import Transcript, Turn
 from orchestrator.cli_output import ProgressLine, check_readable, check_writable, report_error, written
 from orchestrator.client import AsyncParley
@@ -145,7 +145,8 @@ def _demo(arguments: argparse.Namespace) -> Coroutine[Any, Any, int]:
 
 
 async def _doctor(_: argparse.Namespace) -> int:
-    return EXIT_OK if examine(load_settings(os.environ)) else EXIT_FAILED
+    settings = load_settings({PROFILE.name: "laptop", **os.environ})  # as for the other commands on this machine
+    return EXIT_OK if await asyncio.to_thread(examine, settings) else EXIT_FAILED
 
 
 if __name__ == "__main__":

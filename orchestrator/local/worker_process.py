@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.logs import log_event
+from common.runpod_loop import EX_CONFIG
 from orchestrator.local.platform import LocalPlatform
 from orchestrator.local.worker_log import last_words
 
-EX_CONFIG = 78  # sysexits.h: a worker that ends with it would end so again
 SETTLE_S = 0.05  # what a worker sent before it died is read first
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,6 @@ class WorkerProcess:
         command: WorkerCommand,
         *,
         name: str,
-        log_path: Path,
         rules: RestartRules,
         note_group: Callable[[str, int], None],
     ) -> None:
@@ -60,7 +59,6 @@ class WorkerProcess:
         self._platform = platform
         self._command = command
         self._name = name
-        self._log_path = log_path
         self._rules = rules
         self._note_group = note_group
         self._worker_id = ""
@@ -77,18 +75,19 @@ class WorkerProcess:
         """Whether the running process has asked for a job."""
         return self._process is not None and self._platform.worker_is_ready(self.endpoint_id, self._worker_id)
 
-    async def run(self) -> None:
+    async def run(self, log_folder: Path) -> None:
         """Keep a process running until `stop`, or until it is plain that none will run."""
+        log_path = log_folder / f"{self._name}.log"
         start_failures = 0
         while not self._stopping.is_set():
-            log_start = self._log_path.stat().st_size if self._log_path.exists() else 0
-            code, was_ready = await self._run_once()
+            log_start = log_path.stat().st_size if log_path.exists() else 0
+            code, was_ready = await self._run_once(log_path)
             start_failures = 0 if was_ready else start_failures + 1
             if self._stopping.is_set():
                 return
             log_event(logger, "worker_ended", worker=self._name, code=code, was_ready=was_ready)
             if code == EX_CONFIG or start_failures >= self._rules.max_start_failures:
-                words = await asyncio.to_thread(last_words, self._log_path, since_bytes=log_start)
+                words = await asyncio.to_thread(last_words, log_path, since_bytes=log_start)
                 self.failure = f"the {self.endpoint_id} worker cannot start: {words}"
                 return
             self.restarts += 1
@@ -116,10 +115,10 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    async def _run_once(self) -> tuple[int, bool]:
+    async def _run_once(self, log_path: Path) -> tuple[int, bool]:
         """Run one process to its end; returns its exit code and whether it ever was ready."""
         self._worker_id = self._platform.new_worker_id(self.endpoint_id)
-        process = await self._spawn()
+        process = await self._spawn(log_path)
         self._process = process
         self._note_group("+", process.pid)
         self._platform.worker_started(self.endpoint_id, self._worker_id, kill=self.kill)
@@ -135,9 +134,9 @@ class WorkerProcess:
             self._note_group("-", process.pid)
             self._platform.worker_gone(self.endpoint_id, self._worker_id)
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
+    async def _spawn(self, log_path: Path) -> asyncio.subprocess.Process:
         platform_env = self._platform.worker_environment(self.endpoint_id, self._worker_id)
-        with self._log_path.open("ab") as log:
+        with log_path.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *self._command.argv,
                 env={**self._command.env, **platform_env},

@@ -156,3 +156,10 @@ def test_unsafe_settings_are_refused(settings: PlatformSettings):
 def test_worker_id_is_never_given_twice():
     platform = LocalPlatform(("a", "b"), PlatformSettings())
     assert [platform.new_worker_id(name) for name in "aab"] == ["a-1", "a-2", "b-1"]
+
+
+@pytest.mark.parametrize("port", [65_536, 99_999, -1])
+async def test_port_that_is_none(port: int):
+    with pytest.raises(ConfigurationError, match=f"{port} is not a port; choose one from 1 to 65535, or 0"):
+        async with LocalPlatform(("jobs",), PlatformSettings(port=port)):
+            pass

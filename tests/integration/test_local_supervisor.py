@@ -28,6 +28,10 @@ def shell(script: str) -> WorkerCommand:
     return WorkerCommand(endpoint_id="jobs", argv=("/bin/sh", "-c", script), env={"PATH": "/usr/bin:/bin"})
 
 
+def logged(folder: Path) -> str:
+    return "".join(log.read_text() for log in folder.glob("run-*/jobs-0.log"))
+
+
 async def failure_of(platform: LocalPlatform, command: WorkerCommand, folder: Path) -> tuple[str, int]:
     async with Supervisor(platform, [command], log_folder=folder, rules=QUICK) as supervisor:
         with pytest.raises(ConfigurationError) as caught:
@@ -75,7 +79,7 @@ async def test_deaf_worker_is_killed_after_the_grace_with_its_children(platform:
     script = "trap '' TERM; sleep 60 & echo started; while :; do sleep 1; done"
     async with Supervisor(platform, [shell(script)], log_folder=tmp_path, rules=QUICK) as supervisor:
         async with asyncio.timeout(10):
-            while not (tmp_path / "jobs-0.log").exists() or "started" not in (tmp_path / "jobs-0.log").read_text():
+            while "started" not in logged(tmp_path):
                 await asyncio.sleep(0.01)
         [pid] = supervisor.pids["jobs"]
         assert len(group_members(pid)) >= 2

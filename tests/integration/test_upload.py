@@ -1,5 +1,6 @@
 import base64
 import io
+import logging
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import soundfile as sf
 from common.audio.decode import decode_audio
 from common.audio.encode import encode_opus
 from common.audio.limits import SAMPLE_RATE, AudioLimits
-from common.errors import EmptyAudioError, InputTooLargeError, InvalidInputError, UnreadableAudioError
+from common.errors import AudioUrlError, EmptyAudioError, InputTooLargeError, InvalidInputError, UnreadableAudioError
 from orchestrator import upload
 from orchestrator.upload import request_audio
 
@@ -18,6 +19,10 @@ LIMITS = AudioLimits()
 def tone(seconds, hz=440.0):
     times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     return (0.5 * np.sin(2 * np.pi * hz * times)).astype(np.float32)
+
+
+def noise(seconds):
+    return np.random.default_rng(0).normal(0, 0.1, round(seconds * SAMPLE_RATE)).astype(np.float32)
 
 
 def wav(samples):
@@ -41,8 +46,7 @@ def test_opus_keeps_length_and_pitch(tmp_path, seconds):
 
 
 def test_opus_is_as_small_as_asked():
-    noise = np.random.default_rng(0).normal(0, 0.1, 30 * SAMPLE_RATE).astype(np.float32)
-    assert len(encode_opus(noise, bit_rate=16_000)) * 8 / 30 < 16_000 * 1.15
+    assert len(encode_opus(noise(30), bit_rate=16_000)) * 8 / 30 < 16_000 * 1.15
 
 
 @pytest.mark.parametrize("audio", ["https://example.org/a.mp3", "http://example.org/a", "data:audio/wav;base64,AAAA"])
@@ -68,10 +72,56 @@ def test_a_big_file_is_shrunk_to_fit(tmp_path):
     assert loudest_hz(samples[:SAMPLE_RATE]) == pytest.approx(440, abs=2)
 
 
-def test_what_does_not_fit_even_so_is_refused(monkeypatch):
-    monkeypatch.setattr(upload, "RUN_BODY_BYTES", upload.BODY_RESERVE_BYTES + 1000)
+def test_what_does_not_fit_even_so_is_refused():
     with pytest.raises(InputTooLargeError, match="http\\(s\\) URL"):
-        request_audio(wav(tone(10)), limits=LIMITS)
+        request_audio(wav(tone(10)), limits=LIMITS, body_limit_bytes=upload.BODY_RESERVE_BYTES + 1000)
+
+
+def test_a_higher_body_limit_lets_more_through_untouched():
+    content = wav(tone(300))
+    field = request_audio(content, limits=LIMITS, body_limit_bytes=2 * upload.RUN_BODY_BYTES)
+    assert base64.b64decode(field) == content
+
+
+@pytest.mark.parametrize(("room_bytes", "bit_rate"), [(46_000, 24_000), (40_000, 16_000), (23_000, 12_000)])
+def test_a_reencoding_is_logged_with_its_bit_rate_and_without_the_path(tmp_path, caplog, room_bytes, bit_rate):
+    path = tmp_path / "private.wav"
+    path.write_bytes(wav(noise(10)))
+    with caplog.at_level(logging.INFO):
+        field = request_audio(path, limits=LIMITS, body_limit_bytes=upload.BODY_RESERVE_BYTES + room_bytes)
+    assert len(field) <= room_bytes
+    size_bytes = len(base64.b64decode(field))
+    assert caplog.messages == [f"audio_reencoded bit_rate={bit_rate} bytes={size_bytes}"]
+
+
+def test_an_encoding_bigger_than_expected_is_done_again_at_a_lower_rate(monkeypatch, caplog):
+    sizes = {24_000: 40_000, 16_000: 20_000}
+    monkeypatch.setattr(upload, "encode_opus", lambda _, *, bit_rate: bytes(sizes[bit_rate]))
+    with caplog.at_level(logging.INFO):
+        field = request_audio(wav(tone(10)), limits=LIMITS, body_limit_bytes=upload.BODY_RESERVE_BYTES + 46_000)
+    assert base64.b64decode(field) == bytes(20_000)
+    assert caplog.messages == ["audio_reencoded bit_rate=16000 bytes=20000"]
+
+
+@pytest.mark.parametrize(
+    ("audio", "words"),
+    [
+        ("http://[::1", "the audio URL is malformed"),
+        ("https://user:pw@example.org/a", "user name or password"),
+        ("http:///a.wav", "with a host name"),
+        ("ftp://example.org/a.wav", "^ftp:// URLs cannot be fetched; pass an http\\(s\\) URL, or a path"),
+        (" FILE:///tmp/a.wav", "^file:// URLs cannot be fetched"),
+    ],
+)
+def test_urls_that_no_worker_would_fetch_are_refused_at_once(audio, words):
+    with pytest.raises(AudioUrlError, match=words):
+        request_audio(audio, limits=LIMITS)
+
+
+def test_a_colon_does_not_make_a_path_a_url(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "take:1.wav").write_bytes(b"abc")
+    assert base64.b64decode(request_audio("take:1.wav", limits=LIMITS)) == b"abc"
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,30 @@ import pytest
 
 from common.settings import load_settings
 from orchestrator import doctor
+from tests.support.fake_hub import FakeHub
 
 
-def examined(env):
+def examined(env, hub=None):
     lines = []
-    well = doctor.examine(load_settings(env), say=lines.append)
+    well = doctor.examine(load_settings(env), say=lines.append, hub=hub or FakeHub())
     return well, "\n".join(lines)
 
 
-def test_a_laptop_is_well():
-    well, text = examined({"PARLEY_PROFILE": "laptop"})
+def test_a_laptop_is_well_without_asking_the_hub():
+    hub = FakeHub()
+    well, text = examined({"PARLEY_PROFILE": "laptop"}, hub)
     assert well, text
-    assert "bundled (on this machine)" in text
+    assert "diarization model bundled (on this machine)" in text
+    assert "transcription     bundled (on this machine)" in text
     assert "FAIL" not in text
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize(("profile", "other"), [("laptop", "runpod"), ("runpod", "laptop")])
+def test_the_first_line_names_the_profile_and_how_to_examine_the_other(profile, other):
+    _, text = examined({"PARLEY_PROFILE": profile})
+    expected = f"ok   profile           {profile}; to examine the other: PARLEY_PROFILE={other} parley doctor"
+    assert text.splitlines()[0] == expected
 
 
 def test_a_missing_token_is_told_with_its_cure():
@@ -24,25 +35,34 @@ def test_a_missing_token_is_told_with_its_cure():
     assert "HUGGINGFACE_ACCESS_TOKEN" in text
 
 
-def test_a_cached_model_needs_no_token(tmp_path):
-    snapshot = tmp_path / "models--pyannote--speaker-diarization-3.1" / "snapshots" / "abc"
-    snapshot.mkdir(parents=True)
-    well, text = examined({"MODEL_STORE": str(tmp_path)})
-    assert well, text
-    assert "in the Model Store" in text
+def test_a_token_that_the_hub_refuses_is_no_pass():
+    well, text = examined({"HF_TOKEN": "hf_x"}, FakeHub(access={"pyannote/segmentation-3.0": "gated"}))
+    assert not well
+    assert "accept the terms on https://hf.co/pyannote/segmentation-3.0" in text
+    assert "hf_x" not in text
 
 
 @pytest.mark.parametrize(
     ("env", "words"),
     [
         ({"MODEL_ID": "/no/such.nemo"}, "no such .nemo file"),
+        ({"DIARIZATION_MODEL": "/no/such"}, "set DIARIZATION_MODEL to"),
         ({"DIARIZATION_ENDPOINT_ID": "x"}, "set RUNPOD_API_KEY"),
     ],
 )
-def test_what_is_wrong_is_named(env, words):
+def test_what_is_wrong_is_named_and_the_report_goes_on(env, words):
     well, text = examined({"DIARIZATION_MODEL": "bundled", **env})
     assert not well
     assert words in text
+    assert "memory" in text
+
+
+@pytest.mark.parametrize(("here", "words"), [(True, "models are installed"), (False, "`make install` brings them")])
+def test_local_use_is_told_but_never_a_failure(monkeypatch, here, words):
+    monkeypatch.setattr(doctor, "bundled_models_are_here", lambda: here)
+    [line] = [line for line in examined({})[1].splitlines() if line[5:].startswith("local use")]
+    assert line.startswith("ok   local use")
+    assert words in line
 
 
 def test_missing_packages_memory_disk_and_python_have_cures(monkeypatch):
@@ -55,5 +75,6 @@ def test_missing_packages_memory_disk_and_python_have_cures(monkeypatch):
     monkeypatch.setattr(doctor, "MIN_PYTHON", (4, 0))
     well, text = examined({"PARLEY_PROFILE": "laptop"})
     assert not well
-    for cure in ("parley[diarization]", "parley[transcription]", "free some space", "4 GiB", "install Python 3.11"):
+    for cure in ("'.[diarization]'", "'.[transcription]'", "free some space", "4 GiB", "install Python 3.11"):
         assert cure in text
+    assert "parley[" not in text
