@@ -24,6 +24,15 @@ class Tick(Protocol):
         ...
 
 
+def part_of(tick: Tick, start: float, end: float) -> Tick:
+    """Return a tick for a part of the work: its fractions 0–1 are `start` to `end` of `tick`'s."""
+
+    def part_tick(stage: str, fraction: float) -> None:
+        tick(stage, start + fraction * (end - start))
+
+    return part_tick
+
+
 class Progress:
     """The latest progress of one job, posted in order and never after the result.
 

@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import re
+import tarfile
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -11,8 +12,10 @@ from common.errors import ConfigurationError
 from common.logs import log_event
 
 # What torch, CTranslate2, NeMo and pyannote raise for a GPU that does not work, and for files that are no model.
-GPU_ERRORS = (RuntimeError, OSError, ImportError, AssertionError, ValueError)
-FILE_ERRORS = (*GPU_ERRORS, KeyError, TypeError, EOFError, pickle.UnpicklingError)
+LOAD_ERRORS = (
+    *(RuntimeError, OSError, ImportError, AssertionError, ValueError),
+    *(LookupError, TypeError, AttributeError, EOFError, pickle.UnpicklingError, tarfile.TarError),
+)
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +32,7 @@ EngineT = TypeVar("EngineT", bound=Warned)
 def let_others_compute() -> None:
     """Make idle OpenMP threads sleep instead of spin; call before torch is imported, which reads it then.
 
-    Two workers on the same two cores otherwise stop each other: 30 s of audio took 92 s to diarize beside another
-    busy process, and 8 s with this (pyannote's sample, 2 cores).
+    Otherwise two workers on the same cores stop each other: the threads of the one spin on the cores the other needs.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -55,7 +57,7 @@ def load_with_fallback(load: Callable[[str], EngineT], device: str) -> EngineT:
         return _load_on_cpu(load)
     try:
         return load(device)
-    except GPU_ERRORS as error:
+    except LOAD_ERRORS as error:
         reason = first_line(error)
     engine = _load_on_cpu(load)  # outside of the handler, so that the failed engine's GPU memory is free again
     log_event(logger, "device_fallback", requested=device, reason=reason)
@@ -66,7 +68,7 @@ def load_with_fallback(load: Callable[[str], EngineT], device: str) -> EngineT:
 def _load_on_cpu(load: Callable[[str], EngineT]) -> EngineT:
     try:
         return load("cpu")
-    except FILE_ERRORS as error:
+    except LOAD_ERRORS as error:
         raise ConfigurationError(
             f"the model cannot be loaded: {first_line(error)}; check its files, the settings and the installed packages"
         ) from error

@@ -15,14 +15,20 @@ GATED = {
 }
 
 
-def find_model(repo_id: str, *, store: Path, token: str, files: Sequence[str] | None = None) -> Path:
+def find_model(
+    repo_id: str, *, store: Path, token: str, files: Sequence[str] | None = None, required: Sequence[str] = ()
+) -> Path:
     """Return a local folder with the model's `files` (glob patterns, all by default), downloading it if need be.
 
+    A folder in which nothing matches one of the patterns `required` is an interrupted download, and gets the rest.
     Raises ConfigurationError saying what to do when it cannot be had.
     """
     if not is_repo_id(repo_id):
         raise ConfigurationError(f"{repo_id!r} is neither a model on this machine nor a hub id of the form ORG/NAME")
-    return resolve_snapshot(store, repo_id) or _cached(repo_id, files) or _download(repo_id, token, files)
+    for folder in (resolve_snapshot(store, repo_id), _cached(repo_id, files)):
+        if folder is not None and all(any(path.is_file() for path in folder.glob(one)) for one in required):
+            return folder
+    return _download(repo_id, token, files)
 
 
 def _cached(repo_id: str, files: Sequence[str] | None) -> Path | None:

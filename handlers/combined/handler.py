@@ -13,15 +13,15 @@ from common.audio.limits import SAMPLE_RATE
 from common.contract import OrchestrationRequest
 from common.errors import EngineError, ParleyError
 from common.logs import set_up_logs
-from common.progress import Tick
+from common.progress import Tick, part_of
 from common.runpod_loop import post_progress, serve
 from common.settings import load_settings
 from handlers.device import let_others_compute
 from handlers.diarization.engine import DiarizationEngine
 from handlers.diarization.handler import diarize
-from handlers.diarization.pyannote_engine import load_engine as load_diarization
+from handlers.diarization.pyannote_engine import find_engine as find_diarization
 from handlers.transcription.engine import TranscriptionEngine
-from handlers.transcription.handler import load_engine as load_transcription
+from handlers.transcription.handler import find_engine as find_transcription
 from handlers.transcription.handler import report
 from handlers.transcription.spans import transcribe_spans
 from handlers.worker import Worker, load_or_exit
@@ -37,9 +37,10 @@ def transcribe_and_diarize(
     tick: Tick,
 ) -> dict[str, Any]:
     """Return the orchestrator's result for mono 16 kHz `samples`, without its `timings`."""
-    hypothesis = transcribe_spans(transcription, samples, spans=None, fields=request, tick=tick)
+    half = 0.5 if request.diarize else 1.0
+    hypothesis = transcribe_spans(transcription, samples, spans=None, fields=request, tick=part_of(tick, 0.0, half))
     heard = Heard(words=hypothesis.words, language=hypothesis.language, duration_s=len(samples) / SAMPLE_RATE)
-    spoken = _spoken(diarization, request, samples, tick) if request.diarize else None
+    spoken = _spoken(diarization, request, samples, part_of(tick, half, 1.0)) if request.diarize else None
     return orchestrated_answer(request, heard=heard, transcription=report(transcription), diarization=spoken)
 
 
@@ -60,8 +61,10 @@ def main() -> None:
     set_up_logs()
     let_others_compute()
     settings = load_or_exit(lambda: load_settings(os.environ))
-    diarization = load_or_exit(lambda: load_diarization(settings.diarization))
-    transcription = load_or_exit(lambda: load_transcription(settings.transcription))
+    # both are found before one is loaded: a mistake in the settings is to be heard of within a second
+    load_diarization = load_or_exit(lambda: find_diarization(settings.diarization))
+    load_transcription = load_or_exit(lambda: find_transcription(settings.transcription))
+    diarization, transcription = load_or_exit(load_diarization), load_or_exit(load_transcription)
     worker = Worker(
         name="combined",
         request_type=OrchestrationRequest,

@@ -17,7 +17,7 @@ from common.settings import load_settings
 from common.timeline import Turn
 from handlers.device import let_others_compute
 from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
-from handlers.diarization.pyannote_engine import load_engine
+from handlers.diarization.pyannote_engine import find_engine
 from handlers.worker import Worker, load_or_exit
 
 
@@ -66,7 +66,7 @@ def main() -> None:
     set_up_logs()
     let_others_compute()
     settings = load_or_exit(lambda: load_settings(os.environ))
-    engine = load_or_exit(lambda: load_engine(settings.diarization))
+    engine = load_or_exit(load_or_exit(lambda: find_engine(settings.diarization)))
     worker = Worker(
         name="diarization",
         request_type=DiarizationRequest,

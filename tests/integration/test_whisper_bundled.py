@@ -1,5 +1,6 @@
 """The bundled Whisper model on real speech."""
 
+import time
 from pathlib import Path
 
 import ctranslate2
@@ -9,7 +10,7 @@ from meeteval.wer import siso_word_error_rate
 
 from common.errors import ConfigurationError, InvalidInputError, JobCancelledError
 from common.settings import TranscriptionSettings
-from handlers.transcription.whisper import load_engine
+from handlers.transcription.whisper import find_engine
 from tests.support.pyannote_sample import DURATION_S, normalised, reference_text, sample_audio
 
 pytestmark = pytest.mark.model
@@ -32,7 +33,7 @@ def settings(**fields):
 
 @pytest.fixture(scope="module")
 def engine():
-    return load_engine(settings())
+    return find_engine(settings())()
 
 
 def heard(engine, samples, *, language=None, chunk_duration_s=None, tick=lambda stage, fraction: None):
@@ -62,8 +63,32 @@ def test_words_are_where_they_are_spoken(engine):
 
 
 def test_a_short_chunk_duration_still_hears_the_speech(engine):
-    text = normalised(" ".join(word.text for word in heard(engine, sample_audio(), chunk_duration_s=10.0).words))
+    ticks = []
+    found = heard(
+        engine, sample_audio(), chunk_duration_s=10.0, tick=lambda stage, fraction: ticks.append(round(fraction, 3))
+    )
+    text = normalised(" ".join(word.text for word in found.words))
     assert siso_word_error_rate(reference_text(), text).error_rate <= 0.35
+    assert len(set(ticks)) >= 4  # at least three windows and the end
+
+
+def test_a_chunk_duration_is_forgotten_with_its_job(engine):
+    before = heard(engine, sample_audio())
+    heard(engine, sample_audio(), chunk_duration_s=5.0)
+    assert heard(engine, sample_audio()) == before
+
+
+def test_long_audio_is_heard_as_well_as_short_and_asks_for_the_stop_signal_often(engine):
+    repeats, times = 6, [time.monotonic()]
+    found = heard(engine, np.tile(sample_audio(), repeats), tick=lambda *_: times.append(time.monotonic()))
+    text = normalised(" ".join(word.text for word in found.words))
+    assert siso_word_error_rate(" ".join([reference_text()] * repeats), text).error_rate <= 0.25
+    assert text.count("originally from chicago") == 2 * repeats  # said, and asked
+    diane = [word.start for word in found.words if word.text.startswith("Diane")]
+    assert np.allclose(diane, 13.0 + DURATION_S * np.arange(repeats), atol=1.0)
+    starts = [word.start for word in found.words]
+    assert starts == sorted(starts)
+    assert max(np.diff(times)) < 2.0
 
 
 @pytest.mark.parametrize("seconds", [0, 0.0001, 0.3, 5, 40])
@@ -84,19 +109,24 @@ def test_a_region_of_a_language_it_speaks_is_fine(engine):
     assert heard(engine, np.zeros(16_000, np.float32), language="en-GB").language == "en"
 
 
-def test_a_stopped_job_ends_between_segments(engine):
+def test_a_stopped_job_ends_inside_a_window_and_the_next_one_is_heard_in_full(engine):
+    before, ticks = heard(engine, sample_audio()), []
+
     def stop(stage, fraction):
-        if fraction > 0:
+        ticks.append(fraction)
+        if len(ticks) == 3:
             raise JobCancelledError("stopped")
 
     with pytest.raises(JobCancelledError):
         heard(engine, sample_audio(), tick=stop)
+    assert ticks == [0.0] * 3
+    assert heard(engine, sample_audio()) == before
 
 
 def test_an_explicit_gpu_that_is_not_there_falls_back_with_a_warning():
     if ctranslate2.get_cuda_device_count():
         pytest.skip("this machine has a GPU")
-    fallen = load_engine(settings(whisper_device="cuda", whisper_compute_type="float16"))
+    fallen = find_engine(settings(whisper_device="cuda", whisper_compute_type="float16"))()
     assert fallen.device == "cpu"
     assert fallen.warnings[0].startswith("the device cuda failed, so the model runs on the CPU: ")
 
@@ -111,9 +141,9 @@ def test_an_explicit_gpu_that_is_not_there_falls_back_with_a_warning():
 )
 def test_mistakes_in_the_settings_say_what_to_do(fields, message):
     with pytest.raises(ConfigurationError, match=message):
-        load_engine(settings(**fields))
+        find_engine(settings(**fields))()
 
 
 def test_a_folder_without_a_model_is_a_mistake_in_the_settings(tmp_path):
     with pytest.raises(ConfigurationError, match=r"the model cannot be loaded: Unable to open file 'model\.bin'"):
-        load_engine(settings(whisper_model_size=str(tmp_path)))
+        find_engine(settings(whisper_model_size=str(tmp_path)))()

@@ -2,6 +2,8 @@ import pytest
 
 from common.contract import OrchestrationRequest, OrchestrationResult
 from common.errors import EngineError, JobCancelledError
+from common.settings import load_settings
+from handlers.combined import handler
 from handlers.combined.handler import transcribe_and_diarize
 from handlers.diarization.fake import FakeDiarization
 from handlers.transcription.fake import FakeTranscription
@@ -33,6 +35,27 @@ def test_the_result_is_the_orchestrators():
 
 def test_the_number_of_speakers_reaches_the_engine():
     assert set(speakers(result(num_speakers=1))) == {"SPEAKER_00"}
+
+
+@pytest.mark.parametrize(
+    ("diarize", "halves"), [(True, [0.0, 0.125, 0.25, 0.375, 0.5, 1.0]), (False, [0, 0.25, 0.5, 0.75])]
+)
+def test_progress_is_that_of_both_models(diarize, halves):
+    ticks = []
+    request = OrchestrationRequest(audio="x", diarize=diarize)
+    transcribe_and_diarize(
+        FakeTranscription(), FakeDiarization(), request, tone(2.0), lambda _, fraction: ticks.append(fraction)
+    )
+    assert ticks == halves
+
+
+def test_both_models_are_found_before_one_is_loaded(monkeypatch):
+    settings = load_settings({"PARLEY_PROFILE": "laptop", "WHISPER_MODEL_SIZE": "huge"})
+    monkeypatch.setattr(handler, "load_settings", lambda _env: settings)
+    monkeypatch.setattr(handler, "find_diarization", lambda _settings: lambda: pytest.fail("loaded"))
+    with pytest.raises(SystemExit) as caught:
+        handler.main()
+    assert caught.value.code == 78
 
 
 def test_without_diarization_its_engine_is_not_run():

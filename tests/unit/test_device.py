@@ -1,4 +1,6 @@
 import os
+import pickle
+import tarfile
 
 import pytest
 import torch
@@ -58,6 +60,23 @@ def test_a_gpu_that_fails_gives_a_cpu_engine_that_says_so(error):
 def test_when_the_cpu_fails_too_the_message_says_what_to_check():
     with pytest.raises(ConfigurationError, match="cannot be loaded: cpu is broken; check its files"):
         load_with_fallback(failing("cuda", "cpu"), "cuda")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("state_dict"),
+        IndexError("list index out of range"),
+        pickle.UnpicklingError("invalid load key"),
+        tarfile.ReadError("not a gzip file"),
+        AttributeError("no attribute encoder"),
+        EOFError(),
+    ],
+)
+def test_a_file_that_is_no_model_is_a_mistake_in_the_configuration_on_every_device(device, error):
+    with pytest.raises(ConfigurationError, match="the model cannot be loaded: "):
+        load_with_fallback(failing("cuda", "cpu", error=error), device)
 
 
 def test_a_mistake_in_the_configuration_is_not_tried_again():

@@ -1,5 +1,7 @@
 """What a user reads when a model cannot be had; the hub's client is replaced, nothing here uses the network."""
 
+from pathlib import Path
+
 import pytest
 from huggingface_hub import errors
 
@@ -13,14 +15,17 @@ TOKENS = "https://hf.co/settings/tokens"
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A hub with an empty local cache; set `error` to what a download raises, read `calls`."""
+    """A hub; set `cached` to a folder in the local cache, `error` to what a download raises; read `calls`."""
 
     class Hub:
         def __init__(self):
             self.error = None
             self.calls = []
+            self.cached = None
 
         def snapshot_download(self, repo_id, *, allow_patterns=None, token=None, local_files_only=False):
+            if local_files_only and self.cached is not None:
+                return str(self.cached)
             if local_files_only:
                 raise errors.LocalEntryNotFoundError("not cached")
             self.calls.append((repo_id, allow_patterns, token))
@@ -53,6 +58,26 @@ def test_the_model_store_comes_first(hub, tmp_path):
     folder.mkdir(parents=True)
     assert find_model(PARAKEET, store=tmp_path, token="") == folder
     assert hub.calls == []
+
+
+@pytest.mark.parametrize(
+    ("there", "calls"), [((), 1), (("a.yaml",), 1), (("m.nemo",), 1), (("a.yaml", "m.nemo"), 0), (("a.yaml", "-"), 1)]
+)
+def test_a_cached_folder_counts_only_with_the_files_that_are_required(hub, tmp_path, there, calls):
+    hub.cached = tmp_path / "cached"
+    hub.cached.mkdir()
+    for name in there:
+        (hub.cached / name).touch()
+    if "-" in there:  # the hub's cache links to files; of an interrupted download the link's end may be missing
+        (hub.cached / "m.nemo").symlink_to("nowhere")
+    found = find_model(PARAKEET, store=tmp_path, token="", required=("*.yaml", "*.nemo"))
+    assert len(hub.calls) == calls
+    assert found == (Path("/downloaded") if calls else hub.cached)
+
+
+def test_an_incomplete_model_store_is_passed_over(hub, tmp_path):
+    (tmp_path / "models--nvidia--parakeet-tdt-0.6b-v2" / "snapshots" / "abc").mkdir(parents=True)
+    assert find_model(PARAKEET, store=tmp_path, token="", required=("*.nemo",)) == Path("/downloaded")
 
 
 def test_a_model_on_the_hub_is_downloaded_with_the_token(hub, tmp_path):

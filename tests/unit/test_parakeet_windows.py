@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import ConfigurationError, InvalidInputError
 from common.settings import TranscriptionSettings
-from handlers.transcription.parakeet import ParakeetEngine, load_engine
+from handlers.transcription.parakeet import ParakeetEngine, find_engine
 from tests.support.audio_jobs import tone
 
 
@@ -95,7 +95,13 @@ def test_a_stopped_job_ends_inside_a_window_and_leaves_no_hooks():
     [
         ("nvidia/parakeet-tdt-0.6b-v2", None, "en"),
         ("nvidia/parakeet-tdt-0.6b-v2", "EN-us", "en"),
+        ("nvidia/parakeet-tdt-1.1b", None, "en"),
+        ("parakeet-tdt-0.6b-v2", None, "en"),
         ("nvidia/parakeet-tdt-0.6b-v3", None, "und"),
+        ("nvidia/parakeet-tdt_ctc-0.6b-ja", None, "und"),
+        ("nvidia/parakeet-tdt_ctc-0.6b-ja", "ja", "ja"),
+        ("my-own-model", None, "und"),
+        ("my-own-model", "fi-FI", "fi"),
         ("nvidia/parakeet-tdt-0.6b-v3", "de", "de"),
     ],
 )
@@ -133,4 +139,4 @@ def test_a_model_that_is_not_there_is_said_before_nemo_is_loaded(tmp_path, model
         model_store=tmp_path,
     )
     with pytest.raises(ConfigurationError, match=message):
-        load_engine(settings)
+        find_engine(settings)

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from common.errors import JobCancelledError
-from common.progress import Progress
+from common.progress import Progress, part_of
 
 
 async def collected(use):
@@ -66,3 +66,11 @@ async def test_a_post_that_hangs_is_given_up(monkeypatch):
         progress.tick("decoding", 0.5)
         await asyncio.sleep(0.01)
     assert asyncio.get_running_loop().time() - started < 5
+
+
+def test_a_part_reports_its_share_of_the_whole():
+    ticks = []
+    tick = part_of(lambda stage, fraction: ticks.append((stage, fraction)), 0.5, 0.75)
+    for fraction in (0.0, 0.5, 1.0):
+        tick("embeddings", fraction)
+    assert ticks == [("embeddings", 0.5), ("embeddings", 0.625), ("embeddings", 0.75)]

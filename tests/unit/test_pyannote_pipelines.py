@@ -27,14 +27,19 @@ pipeline:
   params: {segmentation: $model/segmentation, embedding: $model/embedding, plda: $model/plda}
 """
 
+COMMUNITY_1_FILES = ("segmentation/pytorch_model.bin", "embedding/pytorch_model.bin", "plda/plda.npz")
+
 
 def settings(model, store=Path("/nowhere")):
     return DiarizationSettings(model=str(model), device="cpu", token="", model_store=store)
 
 
-def stored(store, repo_id, config=None):
+def stored(store, repo_id, *files, config=None):
     folder = store / f"models--{repo_id.replace('/', '--')}" / "snapshots" / "abc"
     folder.mkdir(parents=True)
+    for name in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
     if config:
         (folder / "config.yaml").write_text(config)
     return folder
@@ -54,9 +59,9 @@ def test_without_the_package_the_message_says_what_to_install(monkeypatch):
 
 
 def test_a_pipeline_of_several_repos_is_put_together_from_the_model_store(tmp_path):
-    stored(tmp_path, "pyannote/speaker-diarization-3.1", PIPELINE_31)
-    segmentation = stored(tmp_path, "pyannote/segmentation-3.0")
-    embedding = stored(tmp_path, "pyannote/wespeaker-voxceleb-resnet34-LM")
+    stored(tmp_path, "pyannote/speaker-diarization-3.1", config=PIPELINE_31)
+    segmentation = stored(tmp_path, "pyannote/segmentation-3.0", "pytorch_model.bin")
+    embedding = stored(tmp_path, "pyannote/wespeaker-voxceleb-resnet34-LM", "pytorch_model.bin")
     located = locate(settings("pyannote/speaker-diarization-3.1", tmp_path))
     params = located.config["pipeline"]["params"]
     assert located.name == "pyannote/speaker-diarization-3.1"
@@ -65,11 +70,21 @@ def test_a_pipeline_of_several_repos_is_put_together_from_the_model_store(tmp_pa
 
 
 def test_parts_inside_the_pipelines_own_repo_are_its_folders(tmp_path):
-    folder = stored(tmp_path, "pyannote/speaker-diarization-community-1", COMMUNITY_1)
+    folder = stored(tmp_path, "pyannote/speaker-diarization-community-1", *COMMUNITY_1_FILES, config=COMMUNITY_1)
     located = locate(settings("pyannote/speaker-diarization-community-1", tmp_path))
     params = located.config["pipeline"]["params"]
     assert params["plda"] == {"checkpoint": str(folder / "plda")}
     assert params["segmentation"] == {"checkpoint": str(folder / "segmentation")}
+
+
+@pytest.mark.parametrize("missing", range(len(COMMUNITY_1_FILES)))
+def test_a_pipeline_whose_download_was_interrupted_is_downloaded(monkeypatch, tmp_path, missing):
+    files = [name for number, name in enumerate(COMMUNITY_1_FILES) if number != missing]
+    stored(tmp_path / "store", "pyannote/speaker-diarization-community-1", *files, config=COMMUNITY_1)
+    whole = stored(tmp_path / "hub", "pyannote/speaker-diarization-community-1", config=COMMUNITY_1)
+    monkeypatch.setattr("handlers.hub._cached", lambda *_: None)
+    monkeypatch.setattr("handlers.hub._download", lambda *_: whole)
+    assert locate(settings("pyannote/speaker-diarization-community-1", tmp_path / "store")).folder == whole
 
 
 def test_parts_of_a_local_folder_may_be_files_beside_its_config(tmp_path):
