@@ -58,10 +58,11 @@ def test_an_mp3_url(stack, samples, web_folder):
 
 def test_a_ten_minute_file(stack, samples, tmp_path):
     path = tmp_path / "long.wav"
-    sf.write(path, np.tile(samples, 20), 16_000)
+    call_every_two_minutes = np.concatenate([np.zeros(90 * 16_000, np.float32), samples])
+    sf.write(path, np.tile(call_every_two_minutes, 5), 16_000)
     answer = transcribed(stack, path)
     assert answer["duration"] == pytest.approx(600, abs=0.5)
-    assert answer["text"].count("originally from Chicago") >= 30
+    assert answer["text"].count("originally from Chicago") >= 8
     starts = [word["start"] for word in answer["words"]]
     assert starts == sorted(starts)
     assert starts[-1] > 590
