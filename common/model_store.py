@@ -5,6 +5,17 @@ from pathlib import Path
 
 from common.errors import ConfigurationError
 
+TOKEN_PAGE = "https://hf.co/settings/tokens"  # noqa: S105 - the page where tokens are made
+# whose terms must be accepted before a gated model can be had
+GATED = {
+    "pyannote/speaker-diarization-3.1": ("pyannote/speaker-diarization-3.1", "pyannote/segmentation-3.0"),
+    "pyannote/segmentation-3.0": ("pyannote/segmentation-3.0",),
+    "pyannote/speaker-diarization-community-1": ("pyannote/speaker-diarization-community-1",),
+}
+# what is wanted of a model's repository, as glob patterns
+PIPELINE_FILES = ("*.yaml", "*.bin", "*.npz", "*/*.bin", "*/*.npz")
+WHISPER_FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
+
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _COMMIT = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 

@@ -5,14 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import ConfigurationError
-from common.model_store import is_repo_id, resolve_snapshot
-
-TOKEN_PAGE = "https://hf.co/settings/tokens"  # noqa: S105 - the page where tokens are made
-GATED = {
-    "pyannote/speaker-diarization-3.1": ("pyannote/speaker-diarization-3.1", "pyannote/segmentation-3.0"),
-    "pyannote/segmentation-3.0": ("pyannote/segmentation-3.0",),
-    "pyannote/speaker-diarization-community-1": ("pyannote/speaker-diarization-community-1",),
-}
+from common.model_store import GATED, TOKEN_PAGE, is_repo_id, resolve_snapshot
 
 
 def find_model(

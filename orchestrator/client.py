@@ -12,9 +12,8 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 import aiohttp
 
 from common.contract import DiarizationRequest, DiarizationResult, OrchestrationRequest, WorkerReport, parse_request
-from common.errors import ConfigurationError
 from common.settings import Settings, load_settings
-from orchestrator.endpoints import Endpoint, OnProgress, RunPodEndpoint
+from orchestrator.endpoints import Endpoint, OnProgress, configured_endpoint
 from orchestrator.pipeline import checked_output, orchestrate
 from orchestrator.upload import request_audio
 
@@ -101,21 +100,9 @@ class AsyncParley:
         return result.output
 
     def _endpoint(self, name: str) -> Endpoint:
-        endpoint_id: str = getattr(self._settings, f"{name}_id")
-        if not endpoint_id:
-            variable = f"{name.upper()}_ENDPOINT_ID"
-            raise ConfigurationError(
-                f"no {name} endpoint is configured; set {variable}, or work locally: parley up", param=variable
-            )
         if self._session is None:
             self._session = aiohttp.ClientSession(trust_env=True)
-        return RunPodEndpoint(
-            name=name,
-            endpoint_id=endpoint_id,
-            base_url=self._settings.base_url,
-            api_key=self._settings.api_key,
-            session=self._session,
-        )
+        return configured_endpoint(self._settings, name, self._session)
 
 
 class Parley:

@@ -10,15 +10,14 @@ from typing import Any
 
 import aiohttp
 
-from common.contract import OrchestrationRequest, parse_request
-from common.errors import ConfigurationError, EndpointError
+from common.contract import OrchestrationRequest, OrchestrationResult, parse_request
+from common.errors import ConfigurationError
 from common.settings import Settings
 from orchestrator.cli_output import ProgressLine, check_readable
-from orchestrator.endpoints import RunPodEndpoint
+from orchestrator.endpoints import RUNSYNC_BODY_BYTES, configured_endpoint
 from orchestrator.local.stack import local_stack
+from orchestrator.pipeline import checked_output
 from orchestrator.upload import request_audio
-
-RUNSYNC_BODY_BYTES = 20 * 1000 * 1000
 
 
 async def run_demo(audio: str | None, *, log_folder: Path, env: Mapping[str, str]) -> int:
@@ -60,23 +59,14 @@ def sample_folder() -> Path:
 
 async def _answer(audio: str, settings: Settings) -> dict[str, Any]:
     request = parse_request(OrchestrationRequest, {"audio": audio, "response_format": "verbose_json"})
-    endpoints = settings.endpoints
+    deadline_s = settings.endpoints.deadline_s
     async with aiohttp.ClientSession() as session:
-        orchestrator = RunPodEndpoint(
-            name="orchestrator",
-            endpoint_id=endpoints.orchestrator_id,
-            base_url=endpoints.base_url,
-            api_key=endpoints.api_key,
-            session=session,
-            submit_by="runsync",
-        )
+        orchestrator = configured_endpoint(settings.endpoints, "orchestrator", session, submit_by="runsync")
         with ProgressLine() as line:
             result = await orchestrator.run(
-                request.model_dump(exclude_none=True), deadline_s=endpoints.deadline_s, on_progress=line.show
+                request.model_dump(exclude_none=True), deadline_s=deadline_s, on_progress=line.show
             )
-    if not isinstance(result.output, dict):
-        raise EndpointError("the orchestrator returned no result object", endpoint="orchestrator")
-    return result.output
+    return checked_output("orchestrator", result.output, OrchestrationResult)
 
 
 def transcript_lines(answer: dict[str, Any]) -> str:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from common.model_store import is_repo_id, resolve_snapshot
+from common.model_store import GATED, PIPELINE_FILES, TOKEN_PAGE, WHISPER_FILES, is_repo_id, resolve_snapshot
 from common.settings import DIARIZATION_MODEL, MODEL_ID, PROFILE, TOKEN, WHISPER_MODEL_SIZE, Settings
 from orchestrator.doctor_hub import Access, Hub
 
 Seen = tuple[str, str]  # what is there; the cure, empty when it is well
 
 BUNDLED = "bundled"
-TOKEN_PAGE = "https://hf.co/settings/tokens"  # noqa: S105 - the page where tokens are made
 INSTALL_DIARIZATION = "run `make install`, or `pip install '.[diarization]'` in the repository"
 INSTALL_TRANSCRIPTION = "run `make install`, or `pip install '.[transcription]'` in the repository"
 BUNDLED_FILES = {
@@ -26,12 +25,6 @@ BUNDLED_FILES = {
 PARTS = {
     "pyannote/speaker-diarization-3.1": ("pyannote/segmentation-3.0", "pyannote/wespeaker-voxceleb-resnet34-LM"),
 }
-GATED = {
-    "pyannote/speaker-diarization-3.1",
-    "pyannote/segmentation-3.0",
-    "pyannote/speaker-diarization-community-1",
-}
-PIPELINE_FILES = ("*.yaml", "*.bin", "*.npz", "*/*.bin", "*/*.npz")
 REFUSALS: dict[Access, Seen] = {
     "gated": (
         "the hub refuses the token",
@@ -45,7 +38,6 @@ REFUSALS: dict[Access, Seen] = {
     ),
     "no_client": ("not on this machine, and huggingface_hub is not installed", "run `make install`"),
 }
-WHISPER_FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

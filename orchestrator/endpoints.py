@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from common.errors import (
+    ConfigurationError,
     DeadlineExceededError,
     EndpointAuthError,
     EndpointBusyError,
@@ -24,6 +25,7 @@ from common.errors import (
     parse_runpod_error,
 )
 from common.logs import log_event
+from common.settings import EndpointSettings
 
 OnProgress = Callable[[dict[str, Any]], None]
 
@@ -34,6 +36,7 @@ SUBMIT_ATTEMPTS, FIRST_BACKOFF_S = 4, 0.5
 FIRST_POLL_S, LAST_POLL_S, POLL_GROWTH = 0.1, 2.0, 1.06  # a result is found at most 6 % late
 POLL_PATIENCE_S = 120.0  # how long an endpoint may answer nothing sensible
 RUN_BODY_BYTES = 10 * 1000 * 1000  # what RunPod takes at /run
+RUNSYNC_BODY_BYTES = 20 * 1000 * 1000  # and at /runsync
 RUNSYNC_PATH = "runsync?wait=1000"  # answers within a second, so that the job can be polled and cancelled
 FINAL_STATES = {"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}
 SHORTEST_EXECUTION_MS, SHORTEST_TTL_MS, LONGEST_MS = 5_000, 10_000, 7 * 24 * 3600 * 1000  # RunPod's own bounds
@@ -240,6 +243,29 @@ class RunPodEndpoint:
             raise EndpointUnreachableError(f"the {self.name} endpoint answered {status}", endpoint=self.name)
         if status >= 400:
             raise EndpointError(f"the {self.name} endpoint refused the request ({status})", endpoint=self.name)
+
+
+def configured_endpoint(
+    settings: EndpointSettings, name: str, session: aiohttp.ClientSession, *, submit_by: str = "run"
+) -> RunPodEndpoint:
+    """Return the endpoint `name` (diarization, transcription, orchestrator) of `settings`.
+
+    Raises ConfigurationError when its id is not set.
+    """
+    endpoint_id: str = getattr(settings, f"{name}_id")
+    if not endpoint_id:
+        variable = f"{name.upper()}_ENDPOINT_ID"
+        raise ConfigurationError(
+            f"no {name} endpoint is configured; set {variable}, or work locally: parley up", param=variable
+        )
+    return RunPodEndpoint(
+        name=name,
+        endpoint_id=endpoint_id,
+        base_url=settings.base_url,
+        api_key=settings.api_key,
+        session=session,
+        submit_by=submit_by,
+    )
 
 
 def _tell(on_progress: OnProgress, progress: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from common.job import answer_job
 from common.progress import Progress
 from common.runpod_loop import exit_misconfigured, post_progress, serve
 from common.settings import EndpointSettings, load_settings
-from orchestrator.endpoints import RunPodEndpoint
+from orchestrator.endpoints import configured_endpoint
 from orchestrator.pipeline import orchestrate
 
 
@@ -38,20 +38,11 @@ class Orchestrator:
         async with Progress(partial(self._post, job)) as progress, aiohttp.ClientSession(trust_env=True) as session:
             return await orchestrate(
                 request,
-                diarization=self._endpoint("diarization", self._settings.diarization_id, session),
-                transcription=self._endpoint("transcription", self._settings.transcription_id, session),
+                diarization=configured_endpoint(self._settings, "diarization", session),
+                transcription=configured_endpoint(self._settings, "transcription", session),
                 deadline_s=self._settings.deadline_s,
                 on_progress=progress.note,
             )
-
-    def _endpoint(self, name: str, endpoint_id: str, session: aiohttp.ClientSession) -> RunPodEndpoint:
-        return RunPodEndpoint(
-            name=name,
-            endpoint_id=endpoint_id,
-            base_url=self._settings.base_url,
-            api_key=self._settings.api_key,
-            session=session,
-        )
 
 
 def check_endpoints(settings: EndpointSettings) -> None:

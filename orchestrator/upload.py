@@ -12,8 +12,8 @@ from common.audio.job_folder import job_folder
 from common.audio.limits import SAMPLE_RATE, AudioLimits
 from common.errors import AudioUrlError, EmptyAudioError, InputTooLargeError, InvalidInputError
 from common.logs import log_event
+from orchestrator.endpoints import RUN_BODY_BYTES
 
-RUN_BODY_BYTES = 10 * 1000 * 1000  # RunPod's limit for /run
 BODY_RESERVE_BYTES = 64 * 1000  # the other fields of the request
 OPUS_BIT_RATES = (24_000, 16_000, 12_000)
 OPUS_OVERHEAD = 1.1  # Ogg pages and rate variations on top of the nominal rate

