@@ -8,7 +8,7 @@ PIP := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constra
 AUDIO ?=
 export AUDIO
 
-.PHONY: install demo test check docs constraints clean
+.PHONY: install demo test check docs constraints bench-longform bench-load clean
 
 install: $(INSTALLED)
 
@@ -45,6 +45,14 @@ docs: $(TESTABLE)
 constraints: $(TESTABLE)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --strip-extras --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml .ci/tools.in
+
+# An hour in windows against other ways; QUICK=1: minutes of it; DATA=folder: your own utterances.
+bench-longform: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.longform
+
+# Loading a full-size Parakeet, NeMo's way and Parley's; QUICK=1: a smaller one, once; CACHE=folder: where it is kept.
+bench-load: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.load
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

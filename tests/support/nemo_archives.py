@@ -1,0 +1,35 @@
+"""Taking NeMo checkpoints apart and putting them together again, whole or broken."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import torch
+
+WEIGHTS = "model_weights.ckpt"
+
+
+def unpack(checkpoint: Path, folder: Path) -> Path:
+    with tarfile.open(checkpoint) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def pack(folder: Path, path: Path, *, mode: str = "w:", weights: bytes | None = None, leave_out: str = "") -> Path:
+    """Pack the checkpoint in the folder, with other weights if given; the weights come first, other than NeMo's."""
+    data = (folder / WEIGHTS).read_bytes() if weights is None else weights
+    with tarfile.open(path, mode) as archive:
+        if leave_out != WEIGHTS:
+            member = tarfile.TarInfo(WEIGHTS)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+        for other in sorted(folder.iterdir()):
+            if other.name not in {WEIGHTS, leave_out}:
+                archive.add(other, f"./{other.name}")
+    return path
+
+
+def saved(value: object, **options: bool) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file, **options)
+    return file.getvalue()
