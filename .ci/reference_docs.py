@@ -35,6 +35,8 @@ PARTS = (
     contract.SegmentOut,
     contract.WordOut,
     contract.TurnOut,
+    contract.CoverageOut,
+    contract.StretchOut,
 )
 API_HEAD = """# The API
 
@@ -48,10 +50,11 @@ FORMATS = """## Answers
 `response_format` decides the shape. `json` gives `{"text"}`, `verbose_json` the tables below, `diarized_json` OpenAI's
 diarized shape; `text`, `srt`, `vtt`, `tsv`, `rttm`, `stm` and `ctm` give
 `{"text": "<the document>", "format": "<its name>"}`. Every answer also names `model` and `device` and has `timings`
-(seconds) and `warnings`; the orchestrator's also has `models` and `diarization`.
+(seconds) and `warnings`, and `coverage` where speech was looked for; the orchestrator's also has `models` and
+`diarization`.
 
 While a job runs, `output` of `/status` is `{"stage", "progress"}`, a fraction from 0 to 1; the orchestrator's also has
-the fractions of `diarization` and `transcription`.
+the fractions of `diarization`, `transcription` and, once speech is decoded again, `transcription_repair`.
 """
 ERRORS = """## Errors
 

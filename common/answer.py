@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contract import OrchestrationRequest, SubtitleOptions, TranscriptionFields, TurnOut
+from common.coverage import Coverage, coverage_warnings
 from common.errors import JobCancelledError, ParleyError
 from common.formats import RenderOptions, SubtitleLimits, render
 from common.segments import segment_words
@@ -14,15 +15,26 @@ from common.timeline import Transcript, Turn, Word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What transcription found: words in order, the language, the length of the audio in seconds."""
+    """What transcription found: words in order, the language, the length of the audio in seconds, the coverage."""
 
     words: tuple[Word, ...]
     language: str
     duration_s: float
+    coverage: Coverage | None = None
 
 
-def build_answer(heard: Heard, *, turns: Sequence[Turn] | None, fields: TranscriptionFields) -> dict[str, Any]:
-    """Return the result in `fields.response_format`; `turns` of None means that speakers were not asked for."""
+def build_answer(
+    heard: Heard,
+    *,
+    turns: Sequence[Turn] | None,
+    fields: TranscriptionFields,
+    report: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the result in `fields.response_format`, with `coverage` if there is one.
+
+    `turns` of None means that speakers were not asked for. `report` (`model`, `device`, `warnings`, …) is put beside
+    it, with one more warning where speech has no words.
+    """
     words = heard.words if turns is None else assign_speakers(heard.words, turns)
     transcript = Transcript(
         segments=segment_words(words),
@@ -31,7 +43,15 @@ def build_answer(heard: Heard, *, turns: Sequence[Turn] | None, fields: Transcri
         diarized=turns is not None,
         turns=tuple(turns or ()),
     )
-    return render(transcript, fields.response_format, options=_render_options(fields))
+    answer = render(transcript, fields.response_format, options=_render_options(fields))
+    if heard.coverage is not None:
+        answer["coverage"] = heard.coverage.as_dict()
+    return answer if report is None else answer | _warned(report, heard.coverage)
+
+
+def _warned(report: Mapping[str, Any], coverage: Coverage | None) -> dict[str, Any]:
+    warnings = [*report.get("warnings", ()), *coverage_warnings(coverage)]
+    return {**report, "warnings": list(dict.fromkeys(warnings))}
 
 
 def orchestrated_answer(
@@ -55,16 +75,23 @@ def orchestrated_answer(
     return _with_speakers(request, heard, transcription, diarization)
 
 
+def diarized_turns(diarization: Mapping[str, Any]) -> tuple[Turn, ...]:
+    """Return the turns of a diarization result."""
+    segments = (TurnOut.model_validate(segment) for segment in diarization["segments"])
+    return tuple(Turn(start=one.start, end=one.end, speaker=one.speaker) for one in segments)
+
+
 def _with_speakers(
     request: OrchestrationRequest, heard: Heard, transcription: Mapping[str, Any], diarization: Mapping[str, Any]
 ) -> dict[str, Any]:
-    segments = [TurnOut.model_validate(segment).model_dump() for segment in diarization["segments"]]
-    turns = [Turn(start=one["start"], end=one["end"], speaker=one["speaker"]) for one in segments]
-    answer = build_answer(heard, turns=turns, fields=request) | _report(transcription, diarization)
+    turns = diarized_turns(diarization)
+    answer = build_answer(heard, turns=turns, fields=request, report=_report(transcription, diarization))
     answer["diarization"] = "completed"
     answer["models"]["diarization"] = diarization["model"]
     if request.response_format == "verbose_json":
-        answer["diarization_segments"] = segments
+        answer["diarization_segments"] = [
+            {"start": turn.start, "end": turn.end, "speaker": turn.speaker} for turn in turns
+        ]
     if request.return_embeddings:
         answer["embeddings"] = diarization.get("embeddings") or {}
     return answer
@@ -73,7 +100,7 @@ def _with_speakers(
 def _without_speakers(
     request: OrchestrationRequest, heard: Heard, transcription: Mapping[str, Any], *, failure: ParleyError | None
 ) -> dict[str, Any]:
-    answer = build_answer(heard, turns=None, fields=request) | _report(transcription)
+    answer = build_answer(heard, turns=None, fields=request, report=_report(transcription))
     answer["diarization"] = "not_requested" if failure is None else "failed"
     if failure is not None:
         answer["warnings"].append(f"diarization failed, so that words have no speakers: {failure.message}")
@@ -86,7 +113,7 @@ def _report(transcription: Mapping[str, Any], *others: Mapping[str, Any]) -> dic
         "model": transcription["model"],
         "models": {"transcription": transcription["model"]},
         "device": transcription["device"],
-        "warnings": list(dict.fromkeys(warnings)),
+        "warnings": warnings,
     }
 
 

@@ -2,15 +2,17 @@
 
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from common.coverage import Coverage
 from common.errors import InvalidInputError, UnknownFieldError
 from common.timeline import Turn
 
 ResponseFormat = Literal["json", "text", "verbose_json", "diarized_json", "srt", "vtt", "tsv", "rttm", "stm", "ctm"]
 Seconds = Annotated[float, Field(ge=0)]
 SpeakerBound = Annotated[int, Field(ge=1, le=100)]
+Hotword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class Request(BaseModel):
@@ -97,6 +99,14 @@ class TranscriptionFields(Request):
     chunk_duration: Annotated[
         float | None, Field(ge=5, le=3600, description="longest stretch decoded at once, in seconds")
     ] = None
+    hotwords: Annotated[
+        list[Hotword],
+        Field(
+            max_length=500,
+            description="names and terms to expect, at most 500 of at most 100 characters; "
+            "an engine that cannot listen for them answers `invalid_input`",
+        ),
+    ] = []
     subtitles: Annotated[SubtitleOptions | None, Field(description="layout of `srt` and `vtt` cues")] = None
 
 
@@ -120,20 +130,51 @@ class OrchestrationRequest(AudioRequest, DiarizationFields, TranscriptionFields)
     on_diarization_failure: Annotated[
         Literal["fail", "degrade"], Field(description="`degrade` returns the words without speakers")
     ] = "fail"
+    repair: Annotated[
+        bool, Field(description="decode speech of the diarization without words once more; needs `diarize`")
+    ] = True
 
 
-class TurnOut(BaseModel):
-    """One speaker's turn, in seconds."""
+class StretchOut(BaseModel):
+    """A stretch of the audio, in seconds, half-open."""
 
     start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     end: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    speaker: Annotated[str, Field(min_length=1)]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.end < self.start:
             raise ValueError(f"end {self.end} lies before start {self.start}")
         return self
+
+
+class TurnOut(StretchOut):
+    """One speaker's turn, in seconds."""
+
+    speaker: Annotated[str, Field(min_length=1)]
+
+
+class CoverageOut(BaseModel):
+    """How much of the speech has words, in seconds."""
+
+    speech_s: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="speech found by the diarization, else by the worker")
+    ]
+    repaired_s: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="had no words at first, got some when decoded alone")
+    ]
+    empty_s: Annotated[float, Field(ge=0, allow_inf_nan=False, description="length of `empty`")]
+    empty: Annotated[list[StretchOut], Field(description="speech in which no word was heard")]
+    failed: Annotated[list[StretchOut], Field(description="what the model could not decode at all")]
+
+    def coverage(self) -> Coverage:
+        """Return it as computed with."""
+        return Coverage(
+            speech_s=self.speech_s,
+            repaired_s=self.repaired_s,
+            empty=tuple((one.start, one.end) for one in self.empty),
+            failed=tuple((one.start, one.end) for one in self.failed),
+        )
 
 
 class WorkerReport(BaseModel):
@@ -189,6 +230,7 @@ class VerboseTranscription(WorkerReport):
     words: list[WordOut] | None = None
     num_speakers: int | None = None
     speakers: list[str] | None = None
+    coverage: Annotated[CoverageOut | None, Field(description="how much of the speech has words, if known")] = None
 
 
 class OrchestrationResult(VerboseTranscription):

@@ -46,6 +46,16 @@ def _positive(text: str) -> float:
     return value
 
 
+def _at_least(least: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = _positive(text)
+        if value < least:
+            raise ValueError(f"expected {least:g} or more")
+        return value
+
+    return parse
+
+
 def _positive_int(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -116,7 +126,21 @@ MODEL_ID = Variable(
 TRANSCRIPTION_DEVICE = Variable(
     "TRANSCRIPTION_DEVICE", "auto", "where Parakeet runs: auto, cuda, mps, cpu", _one_of(*DEVICES)
 )
-CHUNK_DURATION = Variable("CHUNK_DURATION", 500.0, "longest stretch of audio decoded at once, in seconds", _positive)
+PRECISION = Variable(
+    "TRANSCRIPTION_PRECISION",
+    "auto",
+    "what Parakeet computes with: float32, bfloat16, float16; `auto` is bfloat16 on GPUs that have it, else float32",
+    _one_of("auto", "float32", "bfloat16", "float16"),
+)
+CHUNK_DURATION = Variable(
+    "CHUNK_DURATION", 20.0, "longest stretch of audio decoded at once, in seconds; above 20 as 20", _at_least(5.0)
+)
+ON_WINDOW_FAILURE = Variable(
+    "ON_WINDOW_FAILURE",
+    "fail",
+    "where the model fails on a stretch for good: `fail` the job, or `partial`, the other words and `coverage.failed`",
+    _one_of("fail", "partial"),
+)
 WHISPER_MODEL_SIZE = Variable(
     "WHISPER_MODEL_SIZE",
     "large-v3-turbo",
@@ -186,7 +210,9 @@ class TranscriptionSettings:
     engine: str
     model_id: str
     device: str
+    precision: str
     chunk_duration_s: float
+    on_window_failure: str
     whisper_model_size: str
     whisper_compute_type: str
     whisper_device: str
@@ -243,7 +269,9 @@ def load_settings(env: Mapping[str, str]) -> Settings:
             engine=read(TRANSCRIPTION_ENGINE),
             model_id=read(MODEL_ID),
             device=read(TRANSCRIPTION_DEVICE),
+            precision=read(PRECISION),
             chunk_duration_s=read(CHUNK_DURATION),
+            on_window_failure=read(ON_WINDOW_FAILURE),
             whisper_model_size=read(WHISPER_MODEL_SIZE),
             whisper_compute_type=read(WHISPER_COMPUTE_TYPE),
             whisper_device=read(WHISPER_DEVICE),

@@ -16,7 +16,7 @@ from common.errors import ParleyError, blames_the_request
 from common.formats import RenderOptions, render
 from common.settings import PROFILE, Settings, load_settings
 from common.timeline import Transcript, Turn
-from orchestrator.cli_output import ProgressLine, check_readable, check_writable, report_error, written
+from orchestrator.cli_output import ProgressLine, check_readable, check_writable, report_coverage, report_error, written
 from orchestrator.client import AsyncParley
 from orchestrator.demo import run_demo
 from orchestrator.doctor import examine
@@ -72,6 +72,9 @@ def _add_audio_command(commands: Any, name: str, command: object, help_text: str
     parser.add_argument("--max-speakers", type=int, help="at most this many")
     if name == "transcribe":
         parser.add_argument("--language", help="language code, e.g. en")
+        parser.add_argument(
+            "--hotword", action="append", dest="hotwords", metavar="NAME", help="a name or term to expect; repeatable"
+        )
         parser.add_argument("--no-diarize", dest="diarize", action="store_false", default=None, help="words only")
     parser.add_argument("--local", action="store_true", help="run the models on this machine for this one file")
     parser.add_argument("-o", "--output", type=Path, help="write to this file instead of the screen")
@@ -79,7 +82,7 @@ def _add_audio_command(commands: Any, name: str, command: object, help_text: str
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = ("num_speakers", "min_speakers", "max_speakers", "language", "diarize")
+    names = ("num_speakers", "min_speakers", "max_speakers", "language", "hotwords", "diarize")
     return {name: getattr(arguments, name) for name in names if getattr(arguments, name, None) is not None}
 
 
@@ -91,6 +94,7 @@ async def _transcribe(arguments: argparse.Namespace) -> int:
             answer = await client.transcribe(
                 arguments.audio, on_progress=line.show, response_format=arguments.format, **_options(arguments)
             )
+    report_coverage(answer)
     is_json = arguments.format in ("json", "verbose_json", "diarized_json")
     written(json.dumps(answer, ensure_ascii=False, indent=2) if is_json else answer["text"], arguments.output)
     return EXIT_OK

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -42,6 +43,17 @@ class ProgressLine:
 def report_error(error: ParleyError) -> None:
     """Write one line that says what went wrong and where."""
     sys.stderr.write(f"error: {' '.join(error.message.split())} [{error.envelope()['code']}]\n")
+
+
+def report_coverage(answer: Mapping[str, Any]) -> None:
+    """Write one line if speech of an answer had no words at first, or has none."""
+    coverage = answer.get("coverage") or {}
+    repaired_s, empty_s = coverage.get("repaired_s", 0.0), coverage.get("empty_s", 0.0)
+    if repaired_s or empty_s:
+        sys.stderr.write(
+            f"coverage: of {coverage['speech_s']:.1f} s of speech, {repaired_s:.1f} s got words when decoded again, "
+            f"{empty_s:.1f} s have none\n"
+        )
 
 
 def check_readable(audio: str) -> None:

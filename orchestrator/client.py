@@ -13,8 +13,9 @@ import aiohttp
 
 from common.contract import DiarizationRequest, DiarizationResult, OrchestrationRequest, WorkerReport, parse_request
 from common.settings import Settings, load_settings
+from orchestrator.children import checked_output
 from orchestrator.endpoints import Endpoint, OnProgress, configured_endpoint
-from orchestrator.pipeline import checked_output, orchestrate
+from orchestrator.pipeline import orchestrate
 from orchestrator.upload import request_audio
 
 ResultT = TypeVar("ResultT")
@@ -65,7 +66,7 @@ class AsyncParley:
     ) -> dict[str, Any]:
         """Return who said what in `audio`: a local path, an http(s) URL, or the recording's bytes.
 
-        `options` are the fields of OrchestrationRequest (`num_speakers`, `language`, `diarize`, …);
+        `options` are the fields of OrchestrationRequest (`num_speakers`, `language`, `hotwords`, `diarize`, …);
         `response_format` is `verbose_json` here unless given. Raises the ParleyError that tells what went wrong.
         """
         request = parse_request(

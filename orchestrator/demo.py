@@ -13,11 +13,13 @@ import aiohttp
 from common.contract import OrchestrationRequest, OrchestrationResult, parse_request
 from common.errors import ConfigurationError
 from common.settings import Settings
-from orchestrator.cli_output import ProgressLine, check_readable
+from orchestrator.children import checked_output
+from orchestrator.cli_output import ProgressLine, check_readable, report_coverage
 from orchestrator.endpoints import RUNSYNC_BODY_BYTES, configured_endpoint
 from orchestrator.local.stack import local_stack
-from orchestrator.pipeline import checked_output
 from orchestrator.upload import request_audio
+
+STAGES = {"diarization": "diarization", "transcription": "transcription", "transcription_repair": "repair"}
 
 
 async def run_demo(audio: str | None, *, log_folder: Path, env: Mapping[str, str]) -> int:
@@ -35,6 +37,7 @@ async def run_demo(audio: str | None, *, log_folder: Path, env: Mapping[str, str
         )
         answer = await _answer(field, settings)
     print(transcript_lines(answer))
+    report_coverage(answer)
     print(time_table(answer["timings"], start_up_s=start_up_s))
     if sample:
         print(_scores(answer, sample))
@@ -78,10 +81,10 @@ def transcript_lines(answer: dict[str, Any]) -> str:
 def time_table(timings: Mapping[str, float], *, start_up_s: float) -> str:
     """Return a table of where the time went, in seconds on the request's own clock."""
     rows = [f"{'stage':<28}{'from':>8}{'to':>8}{'seconds':>9}"]
-    for name in ("diarization", "transcription"):
+    for name, title in STAGES.items():
         if f"{name}_end_s" in timings:
             start_s, end_s = timings[f"{name}_start_s"], timings[f"{name}_end_s"]
-            rows.append(f"{name:<28}{start_s:>8.2f}{end_s:>8.2f}{end_s - start_s:>9.2f}")
+            rows.append(f"{title:<28}{start_s:>8.2f}{end_s:>8.2f}{end_s - start_s:>9.2f}")
             rows.append(f"{'  of it in the queue':<44}{timings[f'{name}_queue_s']:>9.2f}")
             rows.append(f"{'  of it on the worker':<44}{timings[f'{name}_execution_s']:>9.2f}")
     rows.append(f"{'merge':<44}{timings['merge_s']:>9.2f}")

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
+from common.coverage import Coverage
 from common.progress import Tick
 from common.timeline import Word
-from handlers.transcription.engine import Hypothesis
+from handlers.transcription.engine import DecodingOptions, Hypothesis, SampleSpan
 
 
 @dataclass
@@ -20,13 +21,12 @@ class FakeTranscription:
     device: str = "cpu"
     warnings: tuple[str, ...] = ()
 
-    asked: list[tuple[str | None, float | None]] = field(default_factory=list)
+    asked: list[DecodingOptions] = field(default_factory=list)
+    coverage: Coverage | None = None
 
-    def transcribe(
-        self, samples: NDArray[np.float32], *, language: str | None, chunk_duration_s: float | None, tick: Tick
-    ) -> Hypothesis:
-        """See TranscriptionEngine.transcribe; `asked` keeps the languages and chunk durations asked for."""
-        self.asked.append((language, chunk_duration_s))
+    def transcribe(self, samples: NDArray[np.float32], *, options: DecodingOptions, tick: Tick) -> Hypothesis:
+        """See TranscriptionEngine.transcribe; `asked` keeps what was asked for."""
+        self.asked.append(options)
         count = 2 * len(samples) // SAMPLE_RATE
         words = []
         for number in range(count):
@@ -34,4 +34,10 @@ class FakeTranscription:
             words.append(Word(f"word{number}", start=number / 2, end=number / 2 + 0.4, confidence=0.5))
         if self.error:
             raise self.error
-        return Hypothesis(words=tuple(words), language=language or "en")
+        if options.spans is not None:
+            words = [word for word in words if _is_in(word, options.spans)]
+        return Hypothesis(words=tuple(words), language=options.language or "en", coverage=self.coverage)
+
+
+def _is_in(word: Word, spans: tuple[SampleSpan, ...]) -> bool:
+    return any(first <= word.start * SAMPLE_RATE < last for first, last in spans)

@@ -32,10 +32,15 @@ def transcribe(
 ) -> dict[str, Any]:
     """Return the transcription endpoint's result for mono 16 kHz `samples`, without its `timings`."""
     hypothesis = transcribe_spans(engine, samples, spans=request.spans, fields=request, tick=tick)
-    heard = Heard(words=hypothesis.words, language=hypothesis.language, duration_s=len(samples) / SAMPLE_RATE)
+    heard = Heard(
+        words=hypothesis.words,
+        language=hypothesis.language,
+        duration_s=len(samples) / SAMPLE_RATE,
+        coverage=hypothesis.coverage,
+    )
     given = request.diarization_segments
     turns = None if given is None else [segment.turn() for segment in given]
-    return build_answer(heard, turns=turns, fields=request) | report(engine)
+    return build_answer(heard, turns=turns, fields=request, report=report(engine))
 
 
 def report(engine: TranscriptionEngine) -> dict[str, Any]:

@@ -1,26 +1,32 @@
 """NVIDIA Parakeet-TDT through NeMo, behind the transcription engine's interface."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
-from common.chunking import plan_windows
+from common.chunking import CONTEXT_S, Window
 from common.errors import ConfigurationError, InvalidInputError
+from common.logs import log_event
 from common.progress import Tick
 from common.settings import TranscriptionSettings
-from common.timeline import Word
-from handlers.device import load_with_fallback, pick_device
+from handlers.device import first_line, load_with_fallback, pick_device
 from handlers.hub import find_model
-from handlers.transcription.engine import Hypothesis
-from handlers.transcription.nemo_import import import_nemo, quiet
-from handlers.transcription.words import clamped
+from handlers.transcription.batches import decode_windows
+from handlers.transcription.engine import DecodingOptions, Hypothesis
+from handlers.transcription.long_form import LongForm
+from handlers.transcription.memory import DecoderMemory, measured_memory, plain_memory
+from handlers.transcription.nemo_checkpoint import CONFIG, restore
+from handlers.transcription.nemo_decoder import NemoDecoder
+from handlers.transcription.speech_detector import find_speech
+from handlers.transcription.window_decoder import Decoded, WindowDecoder
 
-MIN_SAMPLES = SAMPLE_RATE  # NeMo pads shorter audio on both sides and counts the padding in the times
+WINDOW_S = 20.0  # the longest, whatever is allowed: in longer ones more words are lost (benchmarks/longform)
 ENGLISH = ("en",)
 # https://huggingface.co/nvidia/parakeet-tdt-0.6b-v3
 EUROPEAN = tuple(
@@ -40,36 +46,50 @@ LANGUAGES = {
 UNDETERMINED = "und"  # ISO 639-2: the model finds the language by itself and does not tell
 
 
+logger = logging.getLogger(__name__)
+
+
 class ParakeetEngine:
     """A loaded Parakeet model; see TranscriptionEngine."""
 
-    def __init__(self, network: Any, *, model: str, device: str, chunk_duration_s: float) -> None:  # noqa: ANN401 - NeMo has no types
+    def __init__(
+        self,
+        decoder: WindowDecoder[Any],
+        *,
+        model: str,
+        device: str,
+        chunk_duration_s: float,
+        partial: bool,
+        memory: DecoderMemory,
+    ) -> None:
         self.model = model
         self.device = device
         self.warnings: tuple[str, ...] = ()
-        self._network = network
+        self._decoder = decoder
         self._chunk_duration_s = chunk_duration_s
+        self._partial = partial
+        self._memory = memory
         self._languages = LANGUAGES.get(model.rpartition("/")[2])
 
-    def transcribe(
-        self, samples: NDArray[np.float32], *, language: str | None, chunk_duration_s: float | None, tick: Tick
-    ) -> Hypothesis:
-        """See TranscriptionEngine.transcribe; windows are cut at pauses and decoded one by one."""
-        language = self._checked(language)
-        words: list[Word] = []
-        for first, last in plan_windows(samples, max_window_s=chunk_duration_s or self._chunk_duration_s):
-            tick("transcription", first / len(samples))
-            with self._interruptible(tick, first / len(samples)):
-                words.extend(word.shifted(first / SAMPLE_RATE) for word in self._window(samples[first:last]))
-        tick("transcription", 1.0)
-        return Hypothesis(words=clamped(words, duration_s=len(samples) / SAMPLE_RATE), language=language)
+    def transcribe(self, samples: NDArray[np.float32], *, options: DecodingOptions, tick: Tick) -> Hypothesis:
+        """See TranscriptionEngine.transcribe."""
+        language = self._checked(options.language)
+        long_form = LongForm(
+            samples=samples,
+            decode=self.decode,
+            max_window_s=min(options.chunk_duration_s or self._chunk_duration_s, WINDOW_S),
+            context_s=CONTEXT_S,
+            partial=self._partial,
+        )
+        with self._decoder.expecting(options.hotwords):
+            words, coverage = long_form.transcribe(spans=options.spans, tick=tick)
+        return Hypothesis(words=words, language=language, coverage=coverage)
 
-    def _window(self, samples: NDArray[np.float32]) -> Iterator[Word]:
-        padded = np.pad(samples, (0, max(0, MIN_SAMPLES - len(samples))))
-        # batch size 1: in larger ones NeMo's decoder overwrites word ends (https://github.com/NVIDIA-NeMo/NeMo/issues/16097)
-        with quiet():
-            found = self._network.transcribe([padded], timestamps=True, batch_size=1, verbose=False)[0]
-        return _words(found.timestamp["word"], duration_s=len(samples) / SAMPLE_RATE)
+    def decode(
+        self, samples: NDArray[np.float32], windows: Sequence[Window], *, partial: bool, tick: Tick
+    ) -> list[Decoded]:
+        """Decode `windows` in batches; see DecodeWindows."""
+        return decode_windows(self._decoder, samples, windows, memory=self._memory, partial=partial, tick=tick)
 
     def _checked(self, language: str | None) -> str:
         if language is None:
@@ -82,19 +102,6 @@ class ParakeetEngine:
                 param="language",
             )
         return code
-
-    @contextmanager
-    def _interruptible(self, tick: Tick, fraction: float) -> Iterator[None]:
-        """Call `tick` before every encoder layer, so that a stopped job does not wait for the window's end."""
-        hooks = [
-            layer.register_forward_pre_hook(lambda *_: tick("transcription", fraction))
-            for layer in self._network.encoder.layers
-        ]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
 
 
 def find_engine(settings: TranscriptionSettings) -> Callable[[], ParakeetEngine]:
@@ -121,6 +128,8 @@ def _locate(settings: TranscriptionSettings) -> tuple[str, Path]:
 
 
 def _checkpoint(folder: Path, name: str) -> Path:
+    if (folder / CONFIG).is_file():
+        return folder
     checkpoint = min(folder.glob("*.nemo"), default=None)
     if checkpoint is None:
         raise ConfigurationError(f"the model {name} has no .nemo file: MODEL_ID must name a NeMo model")
@@ -128,19 +137,56 @@ def _checkpoint(folder: Path, name: str) -> Path:
 
 
 def _load(name: str, checkpoint: Path, settings: TranscriptionSettings, device: str) -> ParakeetEngine:
-    with quiet():
-        network = import_nemo().restore_from(str(checkpoint), map_location=device)
-    network.eval()
-    engine = ParakeetEngine(network, model=name, device=device, chunk_duration_s=settings.chunk_duration_s)
-    engine.transcribe(
-        np.zeros(MIN_SAMPLES, np.float32), language=None, chunk_duration_s=None, tick=lambda _stage, _fraction: None
+    decoder = NemoDecoder(
+        restore(checkpoint, device=device), device=device, precision=_precision(settings.precision, device)
     )
+    warnings = _warm_up(decoder)
+    engine = ParakeetEngine(
+        decoder,
+        model=name,
+        device=device,
+        chunk_duration_s=settings.chunk_duration_s,
+        partial=settings.on_window_failure == "partial",
+        memory=_memory(decoder, device),
+    )
+    engine.warnings = warnings
     return engine
 
 
-def _words(found: Iterable[Mapping[str, Any]], *, duration_s: float) -> Iterator[Word]:
-    for word in found:
-        text = word["word"].strip()
-        if text:
-            start = min(max(float(word["start"]), 0.0), duration_s)
-            yield Word(text=text, start=start, end=min(max(float(word["end"]), start), duration_s))
+def _precision(wanted: str, device: str) -> str:
+    """Return what the setting comes to on this device; a CPU computes no faster in half precision."""
+    if wanted != "auto":
+        return wanted
+    import torch  # noqa: PLC0415 - importing this module must stay cheap
+
+    has_bfloat16 = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bfloat16" if has_bfloat16 else "float32"
+
+
+def _warm_up(decoder: NemoDecoder) -> tuple[str, ...]:
+    """Decode a first second, without CUDA graphs if the driver cannot run them; returns a warning then."""
+    second = np.zeros(SAMPLE_RATE, np.float32)
+    find_speech(second, Event())  # loads its model
+    try:
+        _decode_alone(decoder, second)
+    except Exception as error:  # CUDA, NVRTC and NeMo raise anything
+        if not decoder.uses_cuda_graphs:
+            raise
+        log_event(logger, "cuda_graphs_avoided", reason=first_line(error))
+    else:
+        return ()
+    decoder.avoid_cuda_graphs()
+    _decode_alone(decoder, second)
+    return ("this GPU's driver cannot run CUDA graphs, so that decoding is slower",)
+
+
+def _decode_alone(decoder: NemoDecoder, samples: NDArray[np.float32]) -> None:
+    decoder.decode(decoder.prepare([samples]), lambda: None)
+
+
+def _memory(decoder: NemoDecoder, device: str) -> DecoderMemory:
+    if device != "cuda":
+        return plain_memory()
+    import torch  # noqa: PLC0415
+
+    return measured_memory(lambda samples: _decode_alone(decoder, samples), longest_s=WINDOW_S, cuda=torch.cuda)

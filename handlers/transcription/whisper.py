@@ -1,7 +1,9 @@
 """Whisper through faster-whisper, behind the transcription engine's interface."""
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
-from common.chunking import plan_windows
-from common.errors import ConfigurationError, InvalidInputError
+from common.chunking import Window
+from common.errors import ConfigurationError, InvalidInputError, JobCancelledError
+from common.logs import log_event
 from common.model_store import WHISPER_FILES
 from common.progress import Tick
 from common.settings import TranscriptionSettings
 from common.timeline import Word
 from handlers.device import load_with_fallback
 from handlers.hub import find_model
-from handlers.transcription.engine import Hypothesis
+from handlers.transcription.engine import DecodingOptions, Hypothesis
+from handlers.transcription.long_form import LongForm
+from handlers.transcription.window_decoder import Decoded, failed_in, heard_in, length
 from handlers.transcription.words import clamped
 
 BUNDLED = "bundled"
@@ -26,64 +31,53 @@ BUNDLED_NAME = "bundled: whisper tiny.en"
 REQUIRED_FILES = ("config.json", "model.bin", "vocabulary.*")
 # The encoder takes up to 30 s at once; fewer have fewer words, so that a stopped job ends sooner on a CPU.
 WINDOW_S = 20.0
+CONTEXT_S = 0.0
 MAX_TOKENS = 224  # per window, as in OpenAI's own decoder: a loop of invented words ends here
 UNDETERMINED = "und"  # ISO 639-2
 PASSES = ("encode", "detect_language", "generate", "align")
+
+logger = logging.getLogger(__name__)
 
 
 class WhisperEngine:
     """A loaded Whisper model; see TranscriptionEngine."""
 
-    def __init__(self, network: Any, *, model: str, device: str, chunk_duration_s: float) -> None:  # noqa: ANN401 - faster-whisper has no types
+    def __init__(
+        self,
+        network: Any,  # noqa: ANN401 - faster-whisper has no types
+        *,
+        model: str,
+        device: str,
+        chunk_duration_s: float,
+        partial: bool,
+    ) -> None:
         self.model = model
         self.device = device
         self.warnings: tuple[str, ...] = ()
         self._network = network
         self._chunk_duration_s = chunk_duration_s
+        self._partial = partial
 
-    def transcribe(
-        self, samples: NDArray[np.float32], *, language: str | None, chunk_duration_s: float | None, tick: Tick
-    ) -> Hypothesis:
-        """See TranscriptionEngine.transcribe; windows are cut at pauses, and none is longer than WINDOW_S.
+    def transcribe(self, samples: NDArray[np.float32], *, options: DecodingOptions, tick: Tick) -> Hypothesis:
+        """See TranscriptionEngine.transcribe; no window is longer than WINDOW_S.
 
-        Without a `language`, that of the first window with words is taken for the rest.
+        Without a language, that of the first window with words is taken for the rest.
         """
-        language = self._checked(language) if self._network.model.is_multilingual or language else "en"
-        words: list[Word] = []
-        for first, last in plan_windows(
-            samples, max_window_s=min(chunk_duration_s or self._chunk_duration_s, WINDOW_S)
-        ):
-            with self._interruptible(tick, first / len(samples)):
-                heard, spoken = self._window(samples[first:last], language)
-            words.extend(word.shifted(first / SAMPLE_RATE) for word in heard)
-            language = language or (spoken if heard else None)
-        tick("transcription", 1.0)
-        return Hypothesis(
-            words=clamped(words, duration_s=len(samples) / SAMPLE_RATE), language=language or UNDETERMINED
+        asked = options.language
+        listener = _Listener(
+            network=self._network,
+            language=self._checked(asked) if self._network.model.is_multilingual or asked else "en",
+            hotwords=", ".join(options.hotwords) or None,
         )
-
-    def _window(self, samples: NDArray[np.float32], language: str | None) -> tuple[tuple[Word, ...], str]:
-        """Return the words of one window, with times from its start, and the language they were heard in."""
-        segments, info = self._network.transcribe(
-            samples,
-            language=language,
-            word_timestamps=True,
-            vad_filter=True,  # Whisper invents words in silence
-            condition_on_previous_text=False,  # its own text as a prompt lets it loop
-            max_new_tokens=MAX_TOKENS,
+        long_form = LongForm(
+            samples=samples,
+            decode=listener.decode,
+            max_window_s=min(options.chunk_duration_s or self._chunk_duration_s, WINDOW_S),
+            context_s=CONTEXT_S,
+            partial=self._partial,
         )
-        return clamped(_words(segments), duration_s=len(samples) / SAMPLE_RATE), info.language
-
-    @contextmanager
-    def _interruptible(self, tick: Tick, fraction: float) -> Iterator[None]:
-        """Call `tick` now and before every pass through the network, of which a window takes several."""
-        model = self._network.model
-        self._network.model = _Asking(model, lambda: tick("transcription", fraction))
-        try:
-            tick("transcription", fraction)
-            yield
-        finally:
-            self._network.model = model
+        words, coverage = long_form.transcribe(spans=options.spans, tick=tick)
+        return Hypothesis(words=words, language=listener.language or UNDETERMINED, coverage=coverage)
 
     def _checked(self, language: str | None) -> str | None:
         if language is None:
@@ -97,6 +91,62 @@ class WhisperEngine:
             "out or use a multilingual model",
             param="language",
         )
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Whisper at work on one job: the language is found once, and then known."""
+
+    network: Any
+    language: str | None
+    hotwords: str | None
+
+    def decode(
+        self, samples: NDArray[np.float32], windows: Sequence[Window], *, partial: bool, tick: Tick
+    ) -> list[Decoded]:
+        """Decode windows one after the other; with `partial`, one on which the model fails is told to have failed."""
+        decoded = []
+        total = sum(map(length, windows))
+        done = 0
+        for window in windows:
+            try:
+                with self._interruptible(tick, done / total):
+                    decoded.append(heard_in(window, self._words(samples[window.first : window.last])))
+            except JobCancelledError:
+                raise
+            except Exception as error:  # the boundary to the model: CTranslate2 and CUDA raise anything
+                if not partial:
+                    raise
+                log_event(logger, "window_failed", error=type(error).__name__)
+                decoded.append(failed_in(window))
+            done += length(window)
+        return decoded
+
+    def _words(self, samples: NDArray[np.float32]) -> tuple[Word, ...]:
+        """Return the words of one window, with times (s) from its start; the first ones tell the language."""
+        segments, info = self.network.transcribe(
+            samples,
+            language=self.language,
+            word_timestamps=True,
+            vad_filter=True,  # Whisper invents words in silence
+            condition_on_previous_text=False,  # its own text as a prompt lets it loop
+            max_new_tokens=MAX_TOKENS,
+            hotwords=self.hotwords,
+        )
+        words = clamped(_words(segments), duration_s=len(samples) / SAMPLE_RATE)
+        self.language = self.language or (str(info.language) if words else None)
+        return words
+
+    @contextmanager
+    def _interruptible(self, tick: Tick, fraction: float) -> Iterator[None]:
+        """Call `tick` now and before every pass through the network, of which a window takes several."""
+        model = self.network.model
+        self.network.model = _Asking(model, lambda: tick("transcription", fraction))
+        try:
+            tick("transcription", fraction)
+            yield
+        finally:
+            self.network.model = model
 
 
 class _Asking:
@@ -166,7 +216,13 @@ def _load(name: str, folder: Path, settings: TranscriptionSettings, device: str)
 
     network = WhisperModel(str(folder), device=device, compute_type=_compute_type(settings, device))
     list(network.transcribe(np.zeros(SAMPLE_RATE, np.float32), language="en", max_new_tokens=1)[0])
-    return WhisperEngine(network, model=name, device=device, chunk_duration_s=settings.chunk_duration_s)
+    return WhisperEngine(
+        network,
+        model=name,
+        device=device,
+        chunk_duration_s=settings.chunk_duration_s,
+        partial=settings.on_window_failure == "partial",
+    )
 
 
 def _compute_type(settings: TranscriptionSettings, device: str) -> str:

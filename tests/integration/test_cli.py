@@ -52,12 +52,23 @@ def failed(code, message):
 
 
 def test_transcribe_prints_the_text(run, recording):
-    code, out, _, asked = run("transcribe", recording, "--speakers", 2, "--language", "en", final=completed(ANSWER))
+    hotwords = ("--hotword", "Ada", "--hotword", "Fort Wayne")
+    code, out, _, asked = run(
+        "transcribe", recording, "--speakers", 2, "--language", "en", *hotwords, final=completed(ANSWER)
+    )
     assert (code, out) == (0, "SPEAKER_00: Hello there.\n")
     assert asked["input"]["num_speakers"] == 2
     assert asked["input"]["language"] == "en"
+    assert asked["input"]["hotwords"] == ["Ada", "Fort Wayne"]
     assert asked["input"]["response_format"] == "text"
     assert asked["input"]["audio"] == "UklGRi4uLi4="
+
+
+def test_speech_without_words_is_told_beside_the_text(run, recording):
+    coverage = {"speech_s": 9.0, "repaired_s": 2.0, "empty_s": 1.5, "empty": [{"start": 1.0, "end": 2.5}], "failed": []}
+    _, out, err, _ = run("transcribe", recording, final=completed({**ANSWER, "coverage": coverage}))
+    assert out == "SPEAKER_00: Hello there.\n"
+    assert "coverage: of 9.0 s of speech, 2.0 s got words when decoded again, 1.5 s have none\n" in err
 
 
 def test_json_formats_are_printed_as_json_and_files_written(run, recording, tmp_path):

@@ -33,9 +33,9 @@ async def test_the_orchestrator_is_asked_where_there_is_one():
 
 async def test_ids_given_in_code_beat_an_orchestrator_in_the_environment():
     async with client(HEARD, transcription_id="endpoint") as (parley, script):
-        answer = await parley.transcribe(AUDIO, diarize=False)
+        answer = await parley.transcribe(AUDIO, diarize=False, hotwords=["Ada"])
     assert answer["diarization"] == "not_requested"
-    assert script.asked[0][1]["input"] == {"audio": AUDIO, "response_format": "verbose_json"}
+    assert script.asked[0][1]["input"] == {"audio": AUDIO, "response_format": "verbose_json", "hotwords": ["Ada"]}
 
 
 async def test_diarize_returns_the_turns():

@@ -9,7 +9,8 @@ import soundfile
 from meeteval.wer import siso_word_error_rate
 
 from common.errors import JobCancelledError
-from common.settings import TranscriptionSettings
+from common.settings import load_settings
+from handlers.transcription.engine import DecodingOptions
 from handlers.transcription.parakeet import find_engine
 from tests.support.pyannote_sample import normalised
 
@@ -20,19 +21,8 @@ FIXTURE = Path(__file__).parent.parent / "fixtures" / "tiny_parakeet"
 
 @pytest.fixture(scope="module")
 def engine():
-    return find_engine(
-        TranscriptionSettings(
-            engine="parakeet",
-            model_id=str(FIXTURE / "tiny-parakeet-tdt.nemo"),
-            device="cpu",
-            chunk_duration_s=500.0,
-            whisper_model_size="bundled",
-            whisper_compute_type="default",
-            whisper_device="cpu",
-            token="",
-            model_store=Path("/nowhere"),
-        )
-    )()
+    settings = load_settings({"MODEL_ID": str(FIXTURE / "tiny-parakeet-tdt.nemo"), "TRANSCRIPTION_DEVICE": "cpu"})
+    return find_engine(settings.transcription)()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +38,7 @@ def truth():
 
 
 def heard(engine, samples, *, chunk_duration_s=None, tick=lambda stage, fraction: None):
-    return engine.transcribe(samples, language=None, chunk_duration_s=chunk_duration_s, tick=tick)
+    return engine.transcribe(samples, options=DecodingOptions(chunk_duration_s=chunk_duration_s), tick=tick)
 
 
 def word_error_rate(words, truth):

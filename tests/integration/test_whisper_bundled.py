@@ -1,34 +1,24 @@
 """The bundled Whisper model on real speech."""
 
 import time
-from pathlib import Path
 
 import ctranslate2
 import numpy as np
 import pytest
 from meeteval.wer import siso_word_error_rate
 
+from common.coverage import Coverage
 from common.errors import ConfigurationError, InvalidInputError, JobCancelledError
-from common.settings import TranscriptionSettings
+from common.settings import load_settings
+from handlers.transcription.engine import DecodingOptions
 from handlers.transcription.whisper import find_engine
 from tests.support.pyannote_sample import DURATION_S, normalised, reference_text, sample_audio
 
 pytestmark = pytest.mark.model
 
 
-def settings(**fields):
-    defaults = {
-        "engine": "whisper",
-        "model_id": "",
-        "device": "cpu",
-        "chunk_duration_s": 500.0,
-        "whisper_model_size": "bundled",
-        "whisper_compute_type": "int8",
-        "whisper_device": "auto",
-        "token": "",
-        "model_store": Path("/nowhere"),
-    }
-    return TranscriptionSettings(**{**defaults, **fields})
+def settings(**variables):
+    return load_settings({"PARLEY_PROFILE": "laptop", "WHISPER_COMPUTE_TYPE": "int8", **variables}).transcription
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +26,8 @@ def engine():
     return find_engine(settings())()
 
 
-def heard(engine, samples, *, language=None, chunk_duration_s=None, tick=lambda stage, fraction: None):
-    return engine.transcribe(samples, language=language, chunk_duration_s=chunk_duration_s, tick=tick)
+def heard(engine, samples, *, tick=lambda stage, fraction: None, **options):
+    return engine.transcribe(samples, options=DecodingOptions(**options), tick=tick)
 
 
 def test_the_words_are_right_and_in_order(engine):
@@ -54,12 +44,21 @@ def test_the_words_are_right_and_in_order(engine):
     )
     assert ticks == sorted(ticks)
     assert len(ticks) > 3
+    assert 18.0 < found.coverage.speech_s < 28.0
+    assert found.coverage.failed == ()
+    assert sum(end - start for start, end in found.coverage.empty) < 2.0
 
 
 def test_words_are_where_they_are_spoken(engine):
     found = heard(engine, sample_audio())
     (diane,) = [word for word in found.words if word.text.startswith("Diane")]
     assert 12.5 < diane.start < diane.end < 14.2
+
+
+def test_hotwords_are_taken_and_do_not_move_the_words(engine):
+    found = heard(engine, sample_audio()[11 * 16_000 : 16 * 16_000], hotwords=("Diane", "Chicago"))
+    (diane,) = [word for word in found.words if word.text.startswith("Diane")]
+    assert 1.5 < diane.start < diane.end < 3.2
 
 
 def test_a_short_chunk_duration_still_hears_the_speech(engine):
@@ -95,8 +94,9 @@ def test_long_audio_is_heard_as_well_as_short_and_asks_for_the_stop_signal_often
 def test_silence_and_noise_have_no_words(engine, seconds):
     length = round(seconds * 16_000)
     noise = 0.002 * np.random.default_rng(0).standard_normal(length).astype(np.float32)
-    assert heard(engine, np.zeros(length, np.float32)).words == ()
-    assert heard(engine, noise).words == ()
+    for samples in (np.zeros(length, np.float32), noise):
+        found = heard(engine, samples)
+        assert (found.words, found.coverage) == ((), Coverage(speech_s=0.0))
 
 
 def test_a_language_the_model_does_not_speak_is_named(engine):
@@ -126,24 +126,24 @@ def test_a_stopped_job_ends_inside_a_window_and_the_next_one_is_heard_in_full(en
 def test_an_explicit_gpu_that_is_not_there_falls_back_with_a_warning():
     if ctranslate2.get_cuda_device_count():
         pytest.skip("this machine has a GPU")
-    fallen = find_engine(settings(whisper_device="cuda", whisper_compute_type="float16"))()
+    fallen = find_engine(settings(WHISPER_DEVICE="cuda", WHISPER_COMPUTE_TYPE="float16"))()
     assert fallen.device == "cpu"
     assert fallen.warnings[0].startswith("the device cuda failed, so the model runs on the CPU: ")
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("variables", "message"),
     [
-        ({"whisper_model_size": "huge"}, "'huge' is none of bundled, tiny.en, tiny"),
-        ({"whisper_compute_type": "int3"}, "Invalid compute type: int3"),
-        ({"whisper_model_size": "a/b/c"}, "neither a model on this machine nor a hub id"),
+        ({"WHISPER_MODEL_SIZE": "huge"}, "'huge' is none of bundled, tiny.en, tiny"),
+        ({"WHISPER_COMPUTE_TYPE": "int3"}, "Invalid compute type: int3"),
+        ({"WHISPER_MODEL_SIZE": "a/b/c"}, "neither a model on this machine nor a hub id"),
     ],
 )
-def test_mistakes_in_the_settings_say_what_to_do(fields, message):
+def test_mistakes_in_the_settings_say_what_to_do(variables, message):
     with pytest.raises(ConfigurationError, match=message):
-        find_engine(settings(**fields))()
+        find_engine(settings(**variables))()
 
 
 def test_a_folder_without_a_model_is_a_mistake_in_the_settings(tmp_path):
     with pytest.raises(ConfigurationError, match=r"the model cannot be loaded: Unable to open file 'model\.bin'"):
-        find_engine(settings(whisper_model_size=str(tmp_path)))()
+        find_engine(settings(WHISPER_MODEL_SIZE=str(tmp_path)))()

@@ -9,6 +9,8 @@ from orchestrator.endpoints import JobResult, OnProgress
 
 @dataclass
 class FakeEndpoint:
+    """Answers every call the same, or the second and later ones as the endpoint `then` does."""
+
     name: str
     output: Any = None
     error: Exception | None = None
@@ -18,10 +20,13 @@ class FakeEndpoint:
     deadlines: list[float] = field(default_factory=list)
     cancelled: int = 0
     finished: int = 0
+    then: "FakeEndpoint | None" = None
 
     async def run(
         self, job_input: dict[str, Any], *, deadline_s: float, on_progress: OnProgress | None = None
     ) -> JobResult:
+        if self.inputs and self.then:
+            return await self.then.run(job_input, deadline_s=deadline_s, on_progress=on_progress)
         self.inputs.append(job_input)
         self.deadlines.append(deadline_s)
         try:

@@ -4,7 +4,14 @@ from pathlib import Path
 import pytest
 
 from common.errors import InvalidInputError
-from orchestrator.cli_output import ProgressLine, check_readable, check_writable, report_error, written
+from orchestrator.cli_output import (
+    ProgressLine,
+    check_readable,
+    check_writable,
+    report_coverage,
+    report_error,
+    written,
+)
 
 
 class Terminal(io.StringIO):
@@ -64,3 +71,15 @@ def test_results_end_with_one_newline(tmp_path, capsys):
     assert capsys.readouterr().out == "a\nb\n"
     written("ä", tmp_path / "out")
     assert (tmp_path / "out").read_text(encoding="utf-8") == "ä\n"
+
+
+def test_speech_decoded_again_is_told_in_one_line(capsys):
+    report_coverage({"coverage": {"speech_s": 40.0, "repaired_s": 3.2, "empty_s": 1.04}})
+    line = "coverage: of 40.0 s of speech, 3.2 s got words when decoded again, 1.0 s have none\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize("answer", [{}, {"coverage": None}, {"coverage": {"repaired_s": 0.0, "empty_s": 0.0}}])
+def test_nothing_is_told_where_nothing_was_missing(capsys, answer):
+    report_coverage(answer)
+    assert capsys.readouterr().err == ""

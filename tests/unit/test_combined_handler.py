@@ -38,11 +38,16 @@ def test_the_number_of_speakers_reaches_the_engine():
 
 
 @pytest.mark.parametrize(
-    ("diarize", "halves"), [(True, [0.0, 0.125, 0.25, 0.375, 0.5, 1.0]), (False, [0, 0.25, 0.5, 0.75])]
+    ("fields", "halves"),
+    [
+        ({}, [0.0, 0.1125, 0.225, 0.3375, 0.45, 0.9]),  # the rest is for speech to be decoded again
+        ({"repair": False}, [0.0, 0.125, 0.25, 0.375, 0.5, 1.0]),
+        ({"diarize": False}, [0, 0.25, 0.5, 0.75]),
+    ],
 )
-def test_progress_is_that_of_both_models(diarize, halves):
+def test_progress_is_that_of_both_models(fields, halves):
     ticks = []
-    request = OrchestrationRequest(audio="x", diarize=diarize)
+    request = OrchestrationRequest(audio="x", **fields)
     transcribe_and_diarize(
         FakeTranscription(), FakeDiarization(), request, tone(2.0), lambda _, fraction: ticks.append(fraction)
     )

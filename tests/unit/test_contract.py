@@ -22,8 +22,10 @@ def test_defaults():
         "return_embeddings": False,
         "response_format": "json",
         "timestamps": True,
+        "hotwords": [],
         "diarize": True,
         "on_diarization_failure": "fail",
+        "repair": True,
     }
 
 
@@ -67,6 +69,11 @@ def test_unknown_keys_are_named(raw, param, words):
         ({"audio": "x", "chunk_duration": float("nan")}, "chunk_duration", "finite"),
         ({"audio": "x", "chunk_duration": 1}, "chunk_duration", "greater than or equal to 5"),
         ({"audio": "x", "diarize": "yes"}, "diarize", "valid boolean"),
+        ({"audio": "x", "repair": "no"}, "repair", "valid boolean"),
+        ({"audio": "x", "hotwords": "Ada"}, "hotwords", "valid list"),
+        ({"audio": "x", "hotwords": ["Ada", " "]}, "hotwords.1", "at least 1 character"),
+        ({"audio": "x", "hotwords": ["a" * 101]}, "hotwords.0", "at most 100 characters"),
+        ({"audio": "x", "hotwords": ["a"] * 501}, "hotwords", "at most 500 items"),
         ({"audio": "x", "subtitles": {"max_lines": 0}}, "subtitles.max_lines", "greater than or equal to 1"),
     ],
 )
@@ -80,3 +87,8 @@ def test_bad_fields_are_named_with_the_reason(raw, param, words):
 def test_impossible_turns_are_refused(turn):
     with pytest.raises(InvalidInputError):
         parse_request(TranscriptionRequest, {"audio": "x", "diarization_segments": [turn]})
+
+
+def test_hotwords_come_without_the_space_around_them():
+    asked = {"audio": "x", "hotwords": [" Fort Wayne\n", "Čapek"]}
+    assert parse_request(TranscriptionRequest, asked).hotwords == ["Fort Wayne", "Čapek"]

@@ -1,93 +1,164 @@
-"""The window loop of the Parakeet engine around a network that is not there."""
+"""The Parakeet engine around a decoder without a model."""
 
-from types import SimpleNamespace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 
-from common.errors import ConfigurationError, InvalidInputError
-from common.settings import TranscriptionSettings
-from handlers.transcription.parakeet import ParakeetEngine, find_engine
-from tests.support.audio_jobs import tone
+from common.errors import EngineError, InvalidInputError, JobCancelledError
+from handlers.transcription import long_form
+from handlers.transcription.engine import DecodingOptions
+from handlers.transcription.memory import plain_memory
+from handlers.transcription.parakeet import WINDOW_S, ParakeetEngine
+from handlers.transcription.speech_detector import Speech
+from tests.support.fake_decoder import FakeDecoder, audio, texts
 
 
-class Layer:
-    def __init__(self):
-        self.hooks = []
+@dataclass
+class Decoder(FakeDecoder):
+    """Also notes which phrases were expected while it decoded."""
 
-    def register_forward_pre_hook(self, hook):
-        self.hooks.append(hook)
-        return SimpleNamespace(remove=lambda: self.hooks.remove(hook))
+    expected: list[tuple[str, ...]] = field(default_factory=list)
+    expecting_now: tuple[str, ...] | None = None
 
+    @contextmanager
+    def expecting(self, phrases):
+        if "☃" in phrases:
+            raise InvalidInputError("the model has no letters to spell '☃'; leave it out", param="hotwords")
+        self.expecting_now = tuple(phrases)
+        try:
+            yield
+        finally:
+            self.expecting_now = None
 
-class Network:
-    """Hears one word in every window: its length in samples."""
-
-    def __init__(self, words=None):
-        self.encoder = SimpleNamespace(layers=[Layer(), Layer()])
-        self.lengths = []
-        self.words = words
-
-    def transcribe(self, audio, *, timestamps, batch_size, verbose):
-        assert (timestamps, batch_size) == (True, 1)
-        for layer in self.encoder.layers:
-            for hook in layer.hooks:
-                hook(layer, None)
-        self.lengths.append(len(audio[0]))
-        found = self.words or [{"word": f" w{len(self.lengths)}.", "start": 0.1, "end": 0.4}]
-        return [SimpleNamespace(timestamp={"word": found})]
+    def decode(self, batch, ask):
+        self.expected.append(self.expecting_now)
+        return super().decode(batch, ask)
 
 
-def engine(network=None, model="nvidia/parakeet-tdt-0.6b-v2", chunk_duration_s=500.0):
-    return ParakeetEngine(network or Network(), model=model, device="cpu", chunk_duration_s=chunk_duration_s)
+@pytest.fixture(autouse=True)
+def _speech_everywhere(monkeypatch):
+    def find_speech(samples, stop):
+        everything = ((0.0, len(samples) / 16_000),) if len(samples) else ()
+        return Speech(certain=everything, possible=everything)
+
+    monkeypatch.setattr(long_form, "find_speech", find_speech)
 
 
-def heard(samples, used=None, *, language=None, chunk_duration_s=None, tick=lambda stage, fraction: None):
-    return (used or engine()).transcribe(samples, language=language, chunk_duration_s=chunk_duration_s, tick=tick)
+def ignore(stage, fraction):
+    pass
 
 
-def test_words_of_later_windows_come_later():
-    network = Network()
-    words = heard(np.zeros(25 * 16_000, np.float32), engine(network, chunk_duration_s=10.0)).words
-    assert [(word.text, round(word.start, 3), round(word.end, 3)) for word in words] == [
-        ("w1.", 0.1, 0.4),
-        ("w2.", 10.075, 10.375),
-        ("w3.", 20.05, 20.35),
-    ]
-    assert sum(network.lengths) == 25 * 16_000
+def engine(decoder=None, *, model="nvidia/parakeet-tdt-0.6b-v2", setting=500.0, partial=False):
+    memory = plain_memory(batch_s=60.0)
+    return ParakeetEngine(
+        decoder or Decoder(), model=model, device="cpu", chunk_duration_s=setting, partial=partial, memory=memory
+    )
 
 
-def test_the_requests_chunk_duration_beats_the_setting():
-    network = Network()
-    heard(tone(12), engine(network), chunk_duration_s=5.0)
-    assert len(network.lengths) == 3
+def heard(samples, used=None, *, tick=ignore, **options):
+    return (used or engine()).transcribe(samples, options=DecodingOptions(**options), tick=tick)
 
 
-def test_short_audio_is_padded_and_its_words_clipped_back():
-    network = Network(words=[{"word": "a", "start": 0.1, "end": 0.9}, {"word": " ", "start": 0.9, "end": 1.0}])
-    (word,) = heard(tone(0.5), engine(network)).words
-    assert network.lengths == [16_000]
-    assert (word.text, word.start, word.end) == ("a", 0.1, 0.5)
+def lengths(decoder):
+    return [last - first for attempt in decoder.attempts for first, last in attempt.spans]
+
+
+def test_every_word_of_long_audio_is_heard_once_at_its_time():
+    words = heard(audio(125.5)).words
+    assert [word.text for word in words] == texts(0, 125.5)
+    assert [word.start for word in words] == pytest.approx(list(range(126)), abs=0.011)
+    assert [word.end - word.start for word in words] == pytest.approx([0.5] * 126)
+
+
+@pytest.mark.parametrize(("setting", "asked", "longest"), [(500.0, None, WINDOW_S), (10.0, None, 10), (500.0, 5.0, 5)])
+def test_no_window_is_longer_than_the_setting_the_request_and_the_encoder_allow(setting, asked, longest):
+    decoder = Decoder()
+    heard(audio(60), engine(decoder, setting=setting), chunk_duration_s=asked)
+    assert max(lengths(decoder)) == pytest.approx(longest, abs=0.02)
+    assert sum(lengths(decoder)) > 60  # what is around each window's own share is heard twice
+
+
+def test_windows_are_decoded_together():
+    decoder = Decoder()
+    heard(audio(60), engine(decoder))
+    assert max(len(attempt.spans) for attempt in decoder.attempts) == 3
 
 
 def test_no_audio_is_no_words_without_the_network():
-    network = Network()
-    assert heard(tone(0), engine(network)).words == ()
-    assert network.lengths == []
+    decoder = Decoder()
+    found = heard(audio(0), engine(decoder))
+    assert (found.words, found.coverage.speech_s) == ((), 0.0)
+    assert decoder.attempts == []
 
 
-def test_a_stopped_job_ends_inside_a_window_and_leaves_no_hooks():
-    network, ticks = Network(), []
+def test_only_the_spans_are_decoded():
+    decoder = Decoder()
+    found = heard(audio(60), engine(decoder), spans=((160_000, 240_000), (640_000, 720_000)))
+    assert [word.text for word in found.words] == texts(10, 15) + texts(40, 45)
+    assert found.coverage is None
+    assert sorted(span for attempt in decoder.attempts for span in attempt.spans) == [(10, 15), (40, 45)]
+
+
+@pytest.mark.parametrize("hotwords", [(), ("Parley", "Anna")])
+def test_hotwords_are_expected_in_every_batch_and_no_longer(hotwords):
+    decoder = Decoder()
+    heard(audio(60), engine(decoder), hotwords=hotwords)
+    assert len(decoder.expected) >= 2
+    assert set(decoder.expected) == {hotwords}
+    assert decoder.expecting_now is None
+
+
+def test_hotwords_are_not_expected_any_more_after_a_failure():
+    def fail(attempt):
+        raise JobCancelledError("stopped")
+
+    decoder = Decoder(fault=fail)
+    with pytest.raises(JobCancelledError):
+        heard(audio(5), engine(decoder), hotwords=("Anna",))
+    assert (decoder.expected, decoder.expecting_now) == ([("Anna",)], None)
+
+
+def test_a_hotword_that_cannot_be_spelled_is_the_callers_mistake():
+    decoder = Decoder()
+    with pytest.raises(InvalidInputError, match="no letters to spell '☃'"):
+        heard(audio(5), engine(decoder), hotwords=("☃",))
+    assert decoder.attempts == []
+
+
+def test_a_window_that_fails_for_good_fails_the_job_or_is_told_if_that_is_the_setting():
+    def is_finite(attempt, span):
+        return not span[0] <= 45 < span[1]
+
+    with pytest.raises(EngineError, match="the model fails on the audio from 4"):
+        heard(audio(100), engine(Decoder(is_finite=is_finite)))
+    found = heard(audio(100), engine(Decoder(is_finite=is_finite), partial=True))
+    missing = sorted(set(texts(0, 100)) - {word.text for word in found.words})
+    assert "w45" in missing
+    assert len(missing) <= 10
+    ((start, end),) = found.coverage.failed
+    assert start < 45.5 < end
+    assert all(start - 1.5 < float(text[1:]) < end + 1.5 for text in missing)
+
+
+def test_a_stopped_job_ends_inside_a_window():
+    decoder, ticks = Decoder(), []
 
     def stop(stage, fraction):
         ticks.append(fraction)
         if len(ticks) == 3:
-            raise RuntimeError("stopped")
+            raise JobCancelledError("stopped")
 
-    with pytest.raises(RuntimeError, match="stopped"):
-        heard(tone(2), engine(network), tick=stop)
-    assert network.lengths == []
-    assert [layer.hooks for layer in network.encoder.layers] == [[], []]
+    with pytest.raises(JobCancelledError, match="stopped"):
+        heard(audio(60), engine(decoder), tick=stop)
+    assert len(decoder.attempts) == 1
+
+
+def test_progress_never_goes_back_and_is_complete_only_at_the_end():
+    ticks = []
+    heard(audio(100), tick=lambda stage, fraction: ticks.append(fraction))
+    assert ticks == sorted(ticks)
+    assert (ticks[0], ticks[-2] < 1.0, ticks[-1]) == (0.0, True, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +177,7 @@ def test_a_stopped_job_ends_inside_a_window_and_leaves_no_hooks():
     ],
 )
 def test_languages_the_model_speaks(model, language, expected):
-    assert heard(tone(1), engine(model=model), language=language).language == expected
+    assert heard(audio(1), engine(model=model), language=language).language == expected
 
 
 @pytest.mark.parametrize(
@@ -114,29 +185,5 @@ def test_languages_the_model_speaks(model, language, expected):
 )
 def test_a_language_the_model_does_not_speak_is_named(model, language):
     with pytest.raises(InvalidInputError, match=f"does not speak '{language}'") as caught:
-        heard(tone(1), engine(model=model), language=language)
+        heard(audio(1), engine(model=model), language=language)
     assert caught.value.param == "language"
-
-
-@pytest.mark.parametrize(
-    ("model_id", "message"),
-    [
-        ("/not/there.nemo", "a .nemo file that is not on this machine"),
-        ("{folder}", "has no .nemo file"),
-        ("parakeet", "neither a model on this machine nor a hub id"),
-    ],
-)
-def test_a_model_that_is_not_there_is_said_before_nemo_is_loaded(tmp_path, model_id, message):
-    settings = TranscriptionSettings(
-        engine="parakeet",
-        model_id=model_id.format(folder=tmp_path),
-        device="cpu",
-        chunk_duration_s=500.0,
-        whisper_model_size="bundled",
-        whisper_compute_type="default",
-        whisper_device="cpu",
-        token="",
-        model_store=tmp_path,
-    )
-    with pytest.raises(ConfigurationError, match=message):
-        find_engine(settings)

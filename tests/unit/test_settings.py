@@ -13,7 +13,8 @@ def test_the_images_defaults_are_the_full_models():
         "parakeet",
         "nvidia/parakeet-tdt-0.6b-v2",
     )
-    assert settings.transcription.chunk_duration_s == 500
+    assert settings.transcription.chunk_duration_s == 20
+    assert (settings.transcription.precision, settings.transcription.on_window_failure) == ("auto", "fail")
     assert not settings.limits.allow_private_addresses
 
 
@@ -50,6 +51,10 @@ def test_paths_and_numbers_are_read():
         ("CHUNK_DURATION", "long"),
         ("CHUNK_DURATION", "-1"),
         ("CHUNK_DURATION", "inf"),
+        ("CHUNK_DURATION", "nan"),
+        ("CHUNK_DURATION", "4.99"),
+        ("TRANSCRIPTION_PRECISION", "int8"),
+        ("ON_WINDOW_FAILURE", "ignore"),
         ("MAX_AUDIO_BYTES", "nan"),
         ("ALLOW_PRIVATE_ADDRESSES", "maybe"),
         ("ORCHESTRATOR_CONCURRENCY", "0.5"),
@@ -62,6 +67,20 @@ def test_paths_and_numbers_are_read():
 def test_a_wrong_value_names_its_variable(name, text):
     with pytest.raises(ConfigurationError, match=f"^{name} is not valid"):
         load_settings({name: text})
+
+
+def test_a_chunk_is_five_seconds_at_least_and_says_so():
+    assert load_settings({"CHUNK_DURATION": "5"}).transcription.chunk_duration_s == 5.0
+    with pytest.raises(ConfigurationError, match=r"^CHUNK_DURATION is not valid: expected 5 or more$") as caught:
+        load_settings({"CHUNK_DURATION": "1"})
+    assert caught.value.param == "CHUNK_DURATION"
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("on_failure", ["fail", "partial"])
+def test_precision_and_what_to_do_with_failed_windows_are_read(precision, on_failure):
+    settings = load_settings({"TRANSCRIPTION_PRECISION": precision, "ON_WINDOW_FAILURE": on_failure}).transcription
+    assert (settings.precision, settings.on_window_failure) == (precision, on_failure)
 
 
 def test_every_variable_says_what_it_means_once():

@@ -1,6 +1,8 @@
 import pytest
 
 from common.contract import SpanIn, TranscriptionRequest, VerboseTranscription
+from common.coverage import Coverage
+from handlers.transcription.engine import DecodingOptions
 from handlers.transcription.fake import FakeTranscription
 from handlers.transcription.handler import transcribe
 from handlers.transcription.spans import merged
@@ -43,31 +45,55 @@ def test_every_format_names_model_device_and_warnings(response_format):
     assert "word3" in answer["text"]
 
 
-def test_language_and_chunk_duration_reach_the_engine():
+def test_what_the_request_asks_for_reaches_the_engine():
     engine = FakeTranscription()
-    assert result(engine=engine, language="de", chunk_duration=30.0)["language"] == "de"
-    assert engine.asked == [("de", 30.0)]
+    fields = {"language": "de", "chunk_duration": 30.0, "hotwords": ["Parley", "Anna"]}
+    assert result(engine=engine, **fields)["language"] == "de"
+    assert engine.asked == [DecodingOptions(language="de", chunk_duration_s=30.0, hotwords=("Parley", "Anna"))]
+
+
+def test_what_is_not_asked_for_is_left_to_the_engine():
+    engine = FakeTranscription()
+    result(engine=engine)
+    assert engine.asked == [DecodingOptions()]
 
 
 def test_only_the_spans_are_decoded_and_words_keep_the_times_of_the_whole():
+    engine = FakeTranscription()
     spans = [{"start": 5.0, "end": 6.0}, {"start": 1.0, "end": 2.0}]
-    assert timed(result(10.0, spans=spans)) == [
-        ("word0", 1.0, 1.4),
-        ("word1", 1.5, 1.9),
-        ("word0", 5.0, 5.4),
-        ("word1", 5.5, 5.9),
+    assert timed(result(10.0, engine=engine, spans=spans)) == [
+        ("word2", 1.0, 1.4),
+        ("word3", 1.5, 1.9),
+        ("word10", 5.0, 5.4),
+        ("word11", 5.5, 5.9),
     ]
+    assert engine.asked == [DecodingOptions(spans=((16_000, 32_000), (80_000, 96_000)))]
 
 
-def test_progress_over_spans_never_goes_back():
+def test_progress_is_the_engines():
     ticks = []
-    result(10.0, ticks=ticks, spans=[{"start": 5.0, "end": 6.0}, {"start": 1.0, "end": 2.0}])
-    assert [fraction for _, fraction in ticks] == pytest.approx([0.1, 0.15, 0.5, 0.55])
+    result(2.0, ticks=ticks, spans=[{"start": 1.0, "end": 2.0}])
+    assert ticks == [("transcription", fraction) for fraction in (0.0, 0.25, 0.5, 0.75)]
 
 
 def test_no_spans_are_no_words_but_still_an_answer():
-    answer = result(spans=[], language="fr")
+    engine = FakeTranscription()
+    answer = result(engine=engine, spans=[], language="fr")
     assert (answer["words"], answer["text"], answer["language"], answer["duration"]) == ([], "", "fr", 2.0)
+    assert engine.asked == [DecodingOptions(language="fr", spans=())]
+
+
+def test_the_answer_tells_how_far_the_words_cover_the_speech():
+    coverage = Coverage(speech_s=1.9, repaired_s=0.4, empty=((0.9, 1.3),), failed=())
+    answer = result(engine=FakeTranscription(coverage=coverage))
+    assert answer["coverage"] == {
+        "speech_s": 1.9,
+        "repaired_s": 0.4,
+        "empty_s": 0.4,
+        "empty": [{"start": 0.9, "end": 1.3}],
+        "failed": [],
+    }
+    assert "coverage" not in result()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +105,9 @@ def test_no_spans_are_no_words_but_still_an_answer():
         ([(3, 99)], [(48_000, 64_000)]),
         ([(4, 5), (7, 8)], []),
         ([(1, 1)], []),
+        ([], []),
+        ([(2, 3), (0, 1)], [(0, 16_000), (32_000, 48_000)]),
     ],
 )
 def test_spans_are_merged_and_clipped_to_the_audio(spans, expected):
-    assert merged([SpanIn(start=float(a), end=float(b)) for a, b in spans], total=64_000) == expected
+    assert merged([SpanIn(start=float(a), end=float(b)) for a, b in spans], total=64_000) == tuple(expected)

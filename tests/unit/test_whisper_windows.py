@@ -1,5 +1,6 @@
-"""The window loop of the Whisper engine around a network that is not there."""
+"""The windows of the Whisper engine around a network that is not there."""
 
+import itertools
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -8,6 +9,9 @@ import numpy as np
 import pytest
 
 from common.errors import JobCancelledError
+from handlers.transcription import long_form
+from handlers.transcription.engine import DecodingOptions
+from handlers.transcription.speech_detector import Speech
 from handlers.transcription.whisper import WhisperEngine
 from tests.support.audio_jobs import tone
 
@@ -23,29 +27,42 @@ class Model:
 
 
 class Network:
-    """Hears one word in every window that is not silent, in the language asked for or else in German."""
+    """Hears one word at the end of every window that is not silent, in the language asked for or else in German."""
 
     supported_languages = ("en", "de", "fr")
 
-    def __init__(self, **options):
+    def __init__(self, *, fails_at=None, **options):
         self.model = Model(**options)
         self.asked = []
+        self.hotwords = set()
+        self.fails_at = fails_at
 
-    def transcribe(self, samples, *, language, **options):
+    def transcribe(self, samples, *, language, hotwords, **options):
         self.asked.append((len(samples) / 16_000, language))
+        self.hotwords.add(hotwords)
+        if len(self.asked) == self.fails_at:
+            raise RuntimeError("CUDA failed")
         assert self.model.encode("features") == "encoded"
-        word = SimpleNamespace(word=" ja", start=0.5, end=900.0, probability=0.9)
+        word = SimpleNamespace(word=" ja", start=len(samples) / 16_000 - 1.0, end=900.0, probability=0.9)
         heard = [SimpleNamespace(words=[word])] if samples.any() else []
         return iter(heard), SimpleNamespace(language=language or ("de" if heard else "fr"))
 
 
-def engine(network, chunk_duration_s=500.0):
-    return WhisperEngine(network, model="fake", device="cpu", chunk_duration_s=chunk_duration_s)
+@pytest.fixture(autouse=True)
+def speech(monkeypatch):
+    """What the detector finds: nowhere certain, so that nothing is repaired, but possible everywhere."""
+    found = {"certain": (), "possible": ((0.0, 1e9),)}
+    monkeypatch.setattr(long_form, "find_speech", lambda samples, stop: Speech(**found))
+    return found
 
 
-def heard(samples, network, *, setting=500.0, language=None, chunk_duration_s=None, tick=lambda stage, fraction: None):
-    used = engine(network, setting)
-    return used.transcribe(samples, language=language, chunk_duration_s=chunk_duration_s, tick=tick)
+def ignore(stage, fraction):
+    pass
+
+
+def heard(samples, network, *, setting=500.0, partial=False, tick=ignore, **options):
+    engine = WhisperEngine(network, model="fake", device="cpu", chunk_duration_s=setting, partial=partial)
+    return engine.transcribe(samples, options=DecodingOptions(**options), tick=tick)
 
 
 @pytest.mark.parametrize(("setting", "asked", "longest"), [(500.0, None, 20.0), (10.0, None, 10.0), (500.0, 7.0, 7.0)])
@@ -53,22 +70,27 @@ def test_no_window_is_longer_than_the_setting_the_request_and_the_encoder_allow(
     network = Network()
     heard(tone(50), network, setting=setting, chunk_duration_s=asked)
     lengths = [seconds for seconds, _ in network.asked]
-    assert sum(lengths) == pytest.approx(50)
-    assert longest - 0.5 * longest <= max(lengths) <= longest
+    assert lengths[-1] == longest  # filled with what was decoded before
+    assert sum(lengths[:-1]) < 50 <= sum(lengths)
+    assert longest - 0.5 * longest <= max(lengths[:-1]) <= longest
 
 
 def test_words_of_later_windows_come_later_and_stay_inside_their_window():
-    found = heard(tone(50), Network())
-    starts = [round(word.start - 0.5, 3) for word in found.words]
-    assert starts[0] == 0.0
-    assert [word.end for word in found.words] == pytest.approx([*starts[1:], 50.0])
+    network = Network()
+    found = heard(tone(50), network)
+    edges = [*itertools.accumulate(seconds for seconds, _ in network.asked[:-1]), 50.0]
+    assert len(edges) >= 3
+    assert [word.start for word in found.words] == pytest.approx([edge - 1 for edge in edges])
+    assert [word.end for word in found.words] == pytest.approx(edges)
 
 
 def test_the_language_of_the_first_window_with_words_is_that_of_the_rest():
     network, samples = Network(), tone(70)
-    samples[: 25 * 16_000] = 0
+    samples[: 34 * 16_000] = 0
     assert heard(samples, network).language == "de"
-    assert [language for _, language in network.asked] == [None, None, *["de"] * (len(network.asked) - 2)]
+    languages = [language for _, language in network.asked]
+    assert languages == [None, None, None, *["de"] * (len(languages) - 3)]
+    assert len(languages) >= 5
 
 
 @pytest.mark.parametrize(
@@ -79,6 +101,41 @@ def test_the_language_of_silence_is_what_is_known_without_it(options, language, 
     assert heard(np.zeros(16_000, np.float32), Network(**options), language=language).language == expected
 
 
+def test_one_jobs_language_is_not_the_next_ones():
+    network = Network()
+    engine = WhisperEngine(network, model="fake", device="cpu", chunk_duration_s=20.0, partial=False)
+    for options in (DecodingOptions(language="fr"), DecodingOptions()):
+        engine.transcribe(tone(5), options=options, tick=ignore)
+    assert network.asked == [(5.0, "fr"), (5.0, None)]
+
+
+@pytest.mark.parametrize(("hotwords", "expected"), [((), None), (("Parley", "Dr. No"), "Parley, Dr. No")])
+def test_hotwords_reach_every_window(hotwords, expected):
+    network = Network()
+    heard(tone(50), network, hotwords=hotwords)
+    assert network.hotwords == {expected}
+
+
+def test_only_the_spans_are_heard():
+    network = Network()
+    found = heard(tone(50), network, spans=((16_000, 5 * 16_000), (20 * 16_000, 30 * 16_000)))
+    assert [seconds for seconds, _ in network.asked] == [4.0, 10.0]
+    assert [word.start for word in found.words] == pytest.approx([4.0, 29.0])
+    assert [word.end for word in found.words] == pytest.approx([5.0, 30.0])
+    assert found.coverage is None
+
+
+def test_speech_without_words_is_heard_again_alone(speech):
+    speech["certain"] = ((22.0, 25.0),)
+    network = Network()
+    found = heard(tone(50), network)
+    assert [round(seconds, 3) for seconds, _ in network.asked[-2:]] == [3.6, 5.05]  # the first heard some of it
+    assert [word.start for word in found.words if 20 < word.start < 26] == pytest.approx([24.3])
+    assert (found.coverage.speech_s, found.coverage.repaired_s) == pytest.approx((3.0, 0.95))
+    ((start, end),) = found.coverage.empty
+    assert (start, end) == pytest.approx((22.0, 24.05))
+
+
 def test_progress_never_goes_back_and_is_complete_only_at_the_end():
     ticks = []
     heard(tone(50), Network(), tick=lambda stage, fraction: ticks.append(fraction))
@@ -86,7 +143,8 @@ def test_progress_never_goes_back_and_is_complete_only_at_the_end():
     assert (ticks[0], ticks[-2] < 1.0, ticks[-1]) == (0.0, True, 1.0)
 
 
-def test_a_stopped_job_ends_before_the_next_pass_and_leaves_the_network_as_it_was():
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_stopped_job_ends_before_the_next_pass_and_leaves_the_network_as_it_was(partial):
     network, ticks = Network(), []
     model = network.model
 
@@ -96,9 +154,28 @@ def test_a_stopped_job_ends_before_the_next_pass_and_leaves_the_network_as_it_wa
             raise JobCancelledError("stopped")
 
     with pytest.raises(JobCancelledError):
-        heard(tone(50), network, tick=stop)
+        heard(tone(50), network, tick=stop, partial=partial)
     assert (len(network.asked), model.passes) == (1, [])
     assert network.model is model
+
+
+def test_a_window_on_which_the_model_fails_fails_the_job_and_leaves_the_network_as_it_was():
+    network = Network(fails_at=2)
+    model = network.model
+    with pytest.raises(RuntimeError, match="CUDA failed"):
+        heard(tone(50), network)
+    assert network.model is model
+
+
+def test_in_a_partial_result_only_the_words_of_the_failed_window_are_missing():
+    whole = heard(tone(50), Network())
+    network = Network(fails_at=2)
+    found = heard(tone(50), network, partial=True)
+    assert found.words == (whole.words[0], *whole.words[2:])
+    first, second = (seconds for seconds, _ in network.asked[:2])
+    ((start, end),) = found.coverage.failed
+    assert start == pytest.approx(first)
+    assert end == pytest.approx(first + second)
 
 
 def test_importing_torch_makes_cublas_found_by_its_bare_name():
