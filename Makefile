@@ -8,7 +8,7 @@ PIP := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constra
 AUDIO ?=
 export AUDIO
 
-.PHONY: install demo test check docs constraints bench-longform bench-load clean
+.PHONY: install demo test check docs constraints bench-longform bench-endurance bench-load clean
 
 install: $(INSTALLED)
 
@@ -49,6 +49,10 @@ constraints: $(TESTABLE)
 # An hour in windows against other ways; QUICK=1: minutes of it; DATA=folder: your own utterances.
 bench-longform: $(TESTABLE)
 	@$(BIN)/python -m benchmarks.longform
+
+# Three hours of speech in one job: memory, progress, cancelling; QUICK=1: three minutes.
+bench-endurance: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.endurance
 
 # Loading a full-size Parakeet, NeMo's way and Parley's; QUICK=1: a smaller one, once; CACHE=folder: where it is kept.
 bench-load: $(TESTABLE)

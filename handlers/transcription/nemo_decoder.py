@@ -1,6 +1,7 @@
 """A loaded NeMo transducer as a decoder of windows: audio in batches in, words with times out."""
 
 import gc
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -171,7 +172,9 @@ class NemoDecoder:
         with quiet():
             self._network.change_decoding_strategy(OmegaConf.create(config), verbose=False)
 
-    def _words(self, hypothesis: Any, duration_s: float) -> tuple[Word, ...]:  # noqa: ANN401
+    def _words(self, hypothesis: Any, duration_s: float) -> tuple[Word, ...] | None:  # noqa: ANN401
+        if not math.isfinite(hypothesis.score):
+            return None
         ids = hypothesis.y_sequence.tolist()
         durations = hypothesis.token_duration.tolist() or [1] * len(ids)
         pieces = self._network.tokenizer.ids_to_tokens(ids)
@@ -185,7 +188,7 @@ class NemoDecoder:
         """Call `ask` before every encoder layer and, where Python runs it, at every step of the search."""
         modules = list(self._network.encoder.layers)
         if not self.uses_cuda_graphs:
-            modules.append(self._network.decoder.prediction["dec_rnn"])
+            modules += [one for name, one in self._network.decoder.prediction.items() if name == "dec_rnn"]
         hooks = [module.register_forward_pre_hook(lambda *_: ask()) for module in modules]
         try:
             yield

@@ -38,7 +38,7 @@ LANGUAGES = {
     **dict.fromkeys(
         (
             *("parakeet-tdt-0.6b-v2", "parakeet-tdt-1.1b", "parakeet-tdt_ctc-110m", "parakeet-tdt_ctc-1.1b"),
-            *("parakeet-rnnt-0.6b", "parakeet-rnnt-1.1b", "parakeet-ctc-0.6b", "parakeet-ctc-1.1b"),
+            *("parakeet-rnnt-0.6b", "parakeet-rnnt-1.1b"),
         ),
         ENGLISH,
     ),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
-from common.chunking import Window
+from common.chunking import CONTEXT_S, Window
 from common.errors import ConfigurationError, InvalidInputError, JobCancelledError
 from common.logs import log_event
 from common.model_store import WHISPER_FILES
@@ -31,7 +31,6 @@ BUNDLED_NAME = "bundled: whisper tiny.en"
 REQUIRED_FILES = ("config.json", "model.bin", "vocabulary.*")
 # The encoder takes up to 30 s at once; fewer have fewer words, so that a stopped job ends sooner on a CPU.
 WINDOW_S = 20.0
-CONTEXT_S = 0.0
 MAX_TOKENS = 224  # per window, as in OpenAI's own decoder: a loop of invented words ends here
 UNDETERMINED = "und"  # ISO 639-2
 PASSES = ("encode", "detect_language", "generate", "align")

@@ -108,6 +108,7 @@ class Network:
             timestamp=torch.tensor([3, 4, last]),
             token_duration=torch.tensor([1, last - 4, 2]),
             non_blank_frame_confidence=[0.9, 0.8, 0.1],
+            score=-1.0,
         )
         return [[hypothesis]]
 

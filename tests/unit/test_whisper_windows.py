@@ -1,6 +1,5 @@
 """The windows of the Whisper engine around a network that is not there."""
 
-import itertools
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -8,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from common.chunking import plan_windows
 from common.errors import JobCancelledError
 from handlers.transcription import long_form
 from handlers.transcription.engine import DecodingOptions
@@ -27,12 +27,13 @@ class Model:
 
 
 class Network:
-    """Hears one word at the end of every window that is not silent, in the language asked for or else in German."""
+    """Hears one word from the middle of every window that is not silent, in the language asked for or in German."""
 
     supported_languages = ("en", "de", "fr")
 
-    def __init__(self, *, fails_at=None, **options):
+    def __init__(self, *, fails_at=None, lasts_s=900.0, **options):
         self.model = Model(**options)
+        self.lasts_s = lasts_s
         self.asked = []
         self.hotwords = set()
         self.fails_at = fails_at
@@ -43,7 +44,8 @@ class Network:
         if len(self.asked) == self.fails_at:
             raise RuntimeError("CUDA failed")
         assert self.model.encode("features") == "encoded"
-        word = SimpleNamespace(word=" ja", start=len(samples) / 16_000 - 1.0, end=900.0, probability=0.9)
+        middle = len(samples) / 32_000
+        word = SimpleNamespace(word=f" ja{len(self.asked)}", start=middle, end=middle + self.lasts_s, probability=0.9)
         heard = [SimpleNamespace(words=[word])] if samples.any() else []
         return iter(heard), SimpleNamespace(language=language or ("de" if heard else "fr"))
 
@@ -70,18 +72,19 @@ def test_no_window_is_longer_than_the_setting_the_request_and_the_encoder_allow(
     network = Network()
     heard(tone(50), network, setting=setting, chunk_duration_s=asked)
     lengths = [seconds for seconds, _ in network.asked]
-    assert lengths[-1] == longest  # filled with what was decoded before
-    assert sum(lengths[:-1]) < 50 <= sum(lengths)
-    assert longest - 0.5 * longest <= max(lengths[:-1]) <= longest
+    assert lengths == [(one.last - one.first) / 16_000 for one in plan_windows(tone(50), max_window_s=longest)]
+    assert 0.5 * longest <= max(lengths) <= longest
 
 
 def test_words_of_later_windows_come_later_and_stay_inside_their_window():
     network = Network()
     found = heard(tone(50), network)
-    edges = [*itertools.accumulate(seconds for seconds, _ in network.asked[:-1]), 50.0]
-    assert len(edges) >= 3
-    assert [word.start for word in found.words] == pytest.approx([edge - 1 for edge in edges])
-    assert [word.end for word in found.words] == pytest.approx(edges)
+    windows = [(one.first / 16_000, one.last / 16_000) for one in plan_windows(tone(50), max_window_s=20.0)]
+    assert len(windows) >= 3
+    middles = [(first + last) / 2 for first, last in windows]
+    assert [word.start for word in found.words[:-1]] == pytest.approx(middles[: len(found.words) - 1])
+    assert len(found.words) >= len(windows) - 1
+    assert all(word.end <= last for word, (_, last) in zip(found.words, windows, strict=False))
 
 
 def test_the_language_of_the_first_window_with_words_is_that_of_the_rest():
@@ -89,8 +92,9 @@ def test_the_language_of_the_first_window_with_words_is_that_of_the_rest():
     samples[: 34 * 16_000] = 0
     assert heard(samples, network).language == "de"
     languages = [language for _, language in network.asked]
-    assert languages == [None, None, None, *["de"] * (len(languages) - 3)]
-    assert len(languages) >= 5
+    silent = sum(not samples[one.first : one.last].any() for one in plan_windows(samples, max_window_s=20.0))
+    assert languages == [*[None] * (silent + 1), *["de"] * (len(languages) - silent - 1)]
+    assert 1 <= silent <= len(languages) - 3
 
 
 @pytest.mark.parametrize(
@@ -120,20 +124,20 @@ def test_only_the_spans_are_heard():
     network = Network()
     found = heard(tone(50), network, spans=((16_000, 5 * 16_000), (20 * 16_000, 30 * 16_000)))
     assert [seconds for seconds, _ in network.asked] == [4.0, 10.0]
-    assert [word.start for word in found.words] == pytest.approx([4.0, 29.0])
+    assert [word.start for word in found.words] == pytest.approx([3.0, 25.0])
     assert [word.end for word in found.words] == pytest.approx([5.0, 30.0])
     assert found.coverage is None
 
 
 def test_speech_without_words_is_heard_again_alone(speech):
-    speech["certain"] = ((22.0, 25.0),)
-    network = Network()
+    speech["certain"] = ((5.0, 7.0),)
+    network = Network(lasts_s=0.3)
     found = heard(tone(50), network)
-    assert [round(seconds, 3) for seconds, _ in network.asked[-2:]] == [3.6, 5.05]  # the first heard some of it
-    assert [word.start for word in found.words if 20 < word.start < 26] == pytest.approx([24.3])
-    assert (found.coverage.speech_s, found.coverage.repaired_s) == pytest.approx((3.0, 0.95))
-    ((start, end),) = found.coverage.empty
-    assert (start, end) == pytest.approx((22.0, 24.05))
+    asked = [round(seconds, 2) for seconds, _ in network.asked[-3:]]
+    assert asked == [2.6, 3.75, 3.45]  # the first time it hears a word in the middle of it, then two around that
+    assert [word.start for word in found.words if 4 < word.start < 8] == pytest.approx([5.375, 6.0, 6.775])
+    assert (found.coverage.speech_s, found.coverage.repaired_s) == pytest.approx((2.0, 2.0))
+    assert found.coverage.empty == ()
 
 
 def test_progress_never_goes_back_and_is_complete_only_at_the_end():
@@ -172,10 +176,8 @@ def test_in_a_partial_result_only_the_words_of_the_failed_window_are_missing():
     network = Network(fails_at=2)
     found = heard(tone(50), network, partial=True)
     assert found.words == (whole.words[0], *whole.words[2:])
-    first, second = (seconds for seconds, _ in network.asked[:2])
-    ((start, end),) = found.coverage.failed
-    assert start == pytest.approx(first)
-    assert end == pytest.approx(first + second)
+    failed = plan_windows(tone(50), max_window_s=20.0)[1]
+    assert found.coverage.failed == ((failed.core_first / 16_000, failed.core_last / 16_000),)
 
 
 def test_importing_torch_makes_cublas_found_by_its_bare_name():
