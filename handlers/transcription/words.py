@@ -11,6 +11,7 @@ from common.timeline import Word
 TOO_FAR_S = 0.3  # a word that reaches so far into a pause is too long
 NEAR_S = 0.1  # the detector of speech is no more exact than this
 INVENTED_S = 1.0  # from any possible speech
+SURE = 0.9
 MIN_WORD_S = 0.04
 MAX_WORD_S = 3.0
 
@@ -30,14 +31,19 @@ def clamped(words: Iterable[Word], *, duration_s: float) -> tuple[Word, ...]:
 
 
 def spoken(words: Iterable[Word], possible_speech: Sequence[Span]) -> tuple[Word, ...]:
-    """Return the words near `possible_speech` (s, disjoint, in order): far from it, in noise, models invent some."""
+    """Return the words near `possible_speech` (s, disjoint, in order), and those that the model is sure of.
+
+    In noise and silence models invent words, but are seldom sure of them.
+    """
     ends = [end for _, end in possible_speech]
 
-    def is_near(word: Word) -> bool:
+    def is_spoken(word: Word) -> bool:
+        if (word.confidence or 0.0) >= SURE:
+            return True
         index = bisect_left(ends, word.start - INVENTED_S)
         return index < len(ends) and possible_speech[index][0] <= word.end + INVENTED_S
 
-    return tuple(word for word in words if is_near(word))
+    return tuple(word for word in words if is_spoken(word))
 
 
 def trimmed(words: Sequence[Word], speech: Sequence[Span]) -> tuple[Word, ...]:

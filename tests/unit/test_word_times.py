@@ -41,6 +41,12 @@ def test_without_any_possible_speech_all_words_are_invented():
     assert spoken(said((0.0, 1.0), (5.0, 6.0)), []) == ()
 
 
+@pytest.mark.parametrize(("confidence", "kept"), [(0.95, True), (0.9, True), (0.89, False), (None, False)])
+def test_words_that_the_model_is_sure_of_are_kept_wherever_they_are(confidence, kept):
+    word = Word("yes", 50.0, 50.4, confidence=confidence)
+    assert spoken([word], [(0.0, 10.0)]) == ((word,) if kept else ())
+
+
 def test_words_that_are_kept_stay_as_and_where_they_are():
     words = said((1.0, 2.0), (50.0, 51.0), (9.0, 9.5))
     assert spoken(iter(words), [(0.0, 10.0)]) == (words[0], words[2])
