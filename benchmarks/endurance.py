@@ -94,6 +94,7 @@ def main() -> None:
     started = time.monotonic()
     with PeakMemory() as memory:
         words = engine.transcribe(samples, options=DecodingOptions(), tick=watch.tick).words
+    watch.tick("the end", 1.0)
     took_s = time.monotonic() - started
     figures = {
         "audio_h": hours,

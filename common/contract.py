@@ -97,7 +97,7 @@ class TranscriptionFields(Request):
         str | None, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2,4})?$", description="language code, found if left out")
     ] = None
     chunk_duration: Annotated[
-        float | None, Field(ge=5, le=3600, description="longest stretch decoded at once, in seconds")
+        float | None, Field(ge=5, le=3600, description="longest stretch decoded at once, in seconds; above 20 as 20")
     ] = None
     hotwords: Annotated[
         list[Hotword],

@@ -105,8 +105,11 @@ def splice(words: Sequence[Word], found: Sequence[Word], *, span: Span) -> tuple
     inside = [word for word in found if span[0] <= (word.start + word.end) / 2 < span[1]]
     if not inside:
         return tuple(words)
+    outside = [word for word in found if word not in inside]
+    before = [word for word in words[max(0, low - DOUBLED_WORDS) : low] if not _is_among(word, outside)]
+    after = [word for word in words[high : high + DOUBLED_WORDS] if not _is_among(word, outside)]
     new = _in_order(
-        _undoubled(words[max(0, low - DOUBLED_WORDS) : low], inside, words[high : high + DOUBLED_WORDS]),
+        _undoubled(before, inside, after),
         earliest=words[low - 1].start if low else 0.0,
         latest=words[high].start if high < len(words) else None,
     )

@@ -10,6 +10,7 @@ ParleyError
 ├── AudioFetchError              the audio's server is slow, down or cut the answer short
 ├── ConfigurationError           a setting, token, package or model is missing on the worker
 ├── EngineError                  the model failed on this audio
+│   └── DeviceLostError          the GPU answers this process no more; the worker is restarted
 ├── OutputTooLargeError          the result does not fit the platform's limit
 ├── JobCancelledError
 ├── DeadlineExceededError        a total deadline passed
@@ -113,6 +114,12 @@ class EngineError(ParleyError):
     retryable = True
 
 
+class DeviceLostError(EngineError):
+    """The GPU does not answer this process any more."""
+
+    code = "device_lost"
+
+
 class OutputTooLargeError(ParleyError):
     """The result does not fit the platform's limit."""
 
@@ -198,12 +205,14 @@ def blames_the_request(error: ParleyError) -> bool:
     return error.envelope()["code"] in {kind.code for kind in kinds}
 
 
-def runpod_error(error: ParleyError) -> dict[str, str]:
+def runpod_error(error: ParleyError) -> dict[str, Any]:
     """Map an error to what a RunPod handler returns: `{"error": "<one JSON string>"}`.
 
-    The SDK accepts only a string under `error`; the string is the JSON of `envelope()`.
+    The SDK accepts only a string under `error`; the string is the JSON of `envelope()`. After a lost GPU there is
+    `refresh_worker` too, with which the platform replaces the worker.
     """
-    return {"error": json.dumps(error.envelope(), ensure_ascii=False)}
+    answer: dict[str, Any] = {"error": json.dumps(error.envelope(), ensure_ascii=False)}
+    return answer | {"refresh_worker": True} if isinstance(error, DeviceLostError) else answer
 
 
 def http_error(error: ParleyError, *, request_id: str) -> dict[str, Any]:

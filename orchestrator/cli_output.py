@@ -46,13 +46,14 @@ def report_error(error: ParleyError) -> None:
 
 
 def report_coverage(answer: Mapping[str, Any]) -> None:
-    """Write one line if speech of an answer had no words at first, or has none."""
+    """Write one line if speech of an answer had no words at first, or has none, or was not decoded at all."""
     coverage = answer.get("coverage") or {}
     repaired_s, empty_s = coverage.get("repaired_s", 0.0), coverage.get("empty_s", 0.0)
-    if repaired_s or empty_s:
+    failed_s = sum(one["end"] - one["start"] for one in coverage.get("failed", ()))
+    if repaired_s or empty_s or failed_s:
         sys.stderr.write(
             f"coverage: of {coverage['speech_s']:.1f} s of speech, {repaired_s:.1f} s got words when decoded again, "
-            f"{empty_s:.1f} s have none\n"
+            f"{empty_s:.1f} s have none{f', {failed_s:.1f} s could not be decoded' if failed_s else ''}\n"
         )
 
 

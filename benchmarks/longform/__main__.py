@@ -20,6 +20,7 @@ from common.audio.limits import SAMPLE_RATE
 from common.settings import TranscriptionSettings, load_settings
 from handlers.device import let_others_compute
 from handlers.transcription.engine import TranscriptionEngine
+from handlers.transcription.parakeet import locate, resolve_precision
 
 MODEL = Path(__file__).parents[2] / "tests" / "fixtures" / "tiny_parakeet" / "tiny-parakeet-tdt.nemo"
 TINY = {"TRANSCRIPTION_ENGINE": "parakeet", "MODEL_ID": str(MODEL)}
@@ -108,7 +109,9 @@ def measure(options: argparse.Namespace, *, started: float) -> Report:
     )
     bench = Bench(recording=recording, settings=settings, engine=engine, isolated=isolated)
     report = Report(
-        about=about(recording, engine), isolated=bench.row(isolated), chunk_duration_s=settings.chunk_duration_s
+        about=about(recording, engine, settings),
+        isolated=bench.row(isolated),
+        chunk_duration_s=settings.chunk_duration_s,
     )
     for bound_s in options.chunk_durations:
         # a longer bound than the engine's own is the default in all but name
@@ -120,7 +123,7 @@ def measure(options: argparse.Namespace, *, started: float) -> Report:
     return report
 
 
-def about(recording: Recording, engine: TranscriptionEngine) -> dict[str, object]:
+def about(recording: Recording, engine: TranscriptionEngine, settings: TranscriptionSettings) -> dict[str, object]:
     """Return what was transcribed, and by what."""
     return {
         "audio": recording.name,
@@ -128,17 +131,33 @@ def about(recording: Recording, engine: TranscriptionEngine) -> dict[str, object
         "utterances": len(recording.utterances),
         "model": engine.model,
         "device": engine.device,
+        "card": _card(engine.device),
+        "precision": resolve_precision(settings.precision, engine.device),
     }
+
+
+def _card(device: str) -> str:
+    if device != "cuda":
+        return f"{os.cpu_count()} CPU cores"
+    import torch  # noqa: PLC0415 - takes seconds
+
+    return str(torch.cuda.get_device_name())
 
 
 def _rivals(settings: TranscriptionSettings, device: str, *, longer_s: tuple[float, ...]) -> "Rivals | None":
     """Return NeMo to compare with, if it is NeMo that runs."""
     if settings.engine != "parakeet":
         return None
-    from benchmarks.longform.arms import Rivals, checkpoint  # noqa: PLC0415 - importing NeMo takes 20 s
+    from benchmarks.longform.arms import Rivals  # noqa: PLC0415 - importing NeMo takes 20 s
 
     bound_s = engines.decoded_at_once_s(settings, settings.chunk_duration_s)
-    return Rivals(checkpoint=checkpoint(settings), device=device, bound_s=bound_s, longer_s=longer_s)
+    return Rivals(
+        checkpoint=locate(settings)[1],
+        device=device,
+        precision=resolve_precision(settings.precision, device),
+        bound_s=bound_s,
+        longer_s=longer_s,
+    )
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:

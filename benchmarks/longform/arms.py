@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from benchmarks.longform.engines import Heard
 from common.audio.limits import SAMPLE_RATE
 from common.chunking import Window, plan_windows
-from common.settings import TranscriptionSettings
 from common.stitching import stitch
 from common.timeline import Word
-from handlers.hub import find_model
 from handlers.transcription.nemo_import import import_nemo, quiet
 from tests.fixtures.tiny_parakeet.evaluate import transcribe
 
@@ -27,6 +25,7 @@ LOCAL_CONTEXT = [128, 128]  # frames; what NVIDIA's model cards advise for long 
 LONGEST_ON_CPU_S = 600.0  # with full attention
 ATTENTION_COPIES = 4  # of the matrix [head, frame, frame] in float32 at once
 MEMORY_SHARE = 0.4
+GPU_BATCH = 32
 
 Samples = NDArray[np.float32]
 
@@ -45,11 +44,13 @@ class ArmResult:
 class Rivals:
     """The model of one checkpoint, restored once as it is and once for local attention, which cannot be undone.
 
-    `bound_s` is how long our windows are; `longer_s` are lengths that our engine does not use.
+    `bound_s` is how long our windows are; `longer_s` are lengths that our engine does not use. It computes with the
+    same `precision` as our engine.
     """
 
     checkpoint: Path
     device: str
+    precision: str
     bound_s: float
     longer_s: tuple[float, ...] = ()
 
@@ -135,6 +136,7 @@ class Rivals:
     def _restored(self) -> Any:  # noqa: ANN401 - NeMo has no types
         with quiet():
             network = import_nemo().restore_from(str(self.checkpoint), map_location=self.device).eval()
+            network.to(getattr(torch, self.precision))
         _transcribe(network, [np.zeros(SAMPLE_RATE, np.float32)])  # warm
         return network
 
@@ -144,16 +146,6 @@ class Rivals:
             text = run()
         took_s = time.perf_counter() - start
         return ArmResult(text=text, duration_s=len(samples) / SAMPLE_RATE, took_s=took_s, note=note)
-
-
-def checkpoint(settings: TranscriptionSettings) -> Path:
-    """Return the `.nemo` file that the settings name."""
-    given = Path(settings.model_id)
-    if given.suffix == ".nemo":
-        return given
-    names = {"files": ("*.nemo",), "required": ("*.nemo",)}
-    folder = find_model(settings.model_id, store=settings.model_store, token=settings.token, **names)
-    return min((given if given.is_dir() else folder).glob("*.nemo"))
 
 
 def longest_full_attention_s(network: Any, device: str) -> float:  # noqa: ANN401 - NeMo has no types
@@ -176,7 +168,8 @@ def _text(words: Iterable[Word]) -> str:
 
 def _transcribe(network: Any, pieces: Sequence[Samples]) -> str:  # noqa: ANN401 - NeMo has no types
     with quiet():
-        found = network.transcribe(list(pieces), timestamps=True, batch_size=1, verbose=False)
+        batch_size = GPU_BATCH if network.device.type == "cuda" else 1
+        found = network.transcribe(list(pieces), timestamps=True, batch_size=batch_size, verbose=False)
     return " ".join(one.text for one in found)
 
 

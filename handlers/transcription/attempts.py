@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.chunking import Window
-from common.errors import EngineError, JobCancelledError
+from common.errors import DeviceLostError, JobCancelledError
 from common.logs import log_event
 from common.progress import Tick
 from common.timeline import Word
@@ -66,7 +66,7 @@ class Attempts(Generic[BatchT]):
     def decode(self, windows: Sequence[Window], batch: Future[BatchT], *, careful: bool = False) -> Heard:
         """Return the windows' words, each with times from its own first sample.
 
-        Raises EngineError when the GPU is lost, and what the job's tick raises.
+        Raises DeviceLostError when the GPU is lost, and what the job's tick raises.
         """
         self._share.tell()
         try:
@@ -79,7 +79,7 @@ class Attempts(Generic[BatchT]):
             kind = type(error).__name__
             log_event(logger, "windows_failed", error=kind, at=place(error), windows=len(windows), careful=careful)
             if is_device_lost(error):
-                raise EngineError("the GPU stopped answering; send the job again, to a restarted worker") from error
+                raise DeviceLostError("the GPU stopped answering; send the job again, to a restarted worker") from error
             return None if is_out_of_memory(error) else [None] * len(windows)
 
     def make_room(self, windows: Sequence[Window]) -> None:

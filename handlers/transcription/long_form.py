@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
 from common.chunking import Window, plan_windows
-from common.coverage import Coverage, Span, duration_s, splice, uncovered
+from common.coverage import Coverage, Span, duration_s, splice, uncovered, without
 from common.progress import Tick, part_of
 from common.stitching import stitch
 from common.timeline import Word
@@ -58,7 +58,7 @@ class LongForm:
     def _alone(self, spans: Sequence[SampleSpan], tick: Tick) -> tuple[tuple[Word, ...], Coverage | None]:
         found, failed = self._decoded(spans, partial=self.partial, tick=tick)
         coverage = Coverage(speech_s=0.0, failed=tuple(failed)) if failed else None
-        return tuple(word for part in found for word in part), coverage
+        return trimmed([word for part in found for word in part], ()), coverage
 
     def _covered(self, tick: Tick) -> tuple[tuple[Word, ...], Coverage]:
         whole = [(0, len(self.samples))] if len(self.samples) else []
@@ -71,12 +71,12 @@ class LongForm:
         words = spoken((word for part in found for word in part), detection.result().possible)
         holes = _holes(speech, words)
         words = self._repaired(words, speech, part_of(tick, DECODING_SHARE, 1.0))
-        empty = _holes(speech, words)
+        empty, still_failed = _holes(speech, words), _still_failed(failed, words)
         coverage = Coverage(
             speech_s=duration_s(speech),
             repaired_s=max(0.0, duration_s(holes) - duration_s(empty)),
-            empty=empty,
-            failed=_still_failed(failed, words),
+            empty=without(empty, still_failed),
+            failed=still_failed,
         )
         return trimmed(words, speech), coverage
 

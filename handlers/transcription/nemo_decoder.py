@@ -109,8 +109,8 @@ class NemoDecoder:
             yield
             return
         self._check_spelling(phrases)
-        self._use_strategy(phrases=phrases)
         try:
+            self._use_strategy(phrases=phrases)
             yield
         finally:
             self._use_strategy()
@@ -148,6 +148,8 @@ class NemoDecoder:
     def _check_spelling(self, phrases: Sequence[str]) -> None:
         tokenizer = self._network.tokenizer
         for phrase in phrases:
+            if "${" in phrase or not any(map(str.isalnum, phrase)):  # what its configuration takes for a reference
+                raise InvalidInputError(f"the hotword {phrase!r} is no word; leave it out", param="hotwords")
             if tokenizer.unk_id in (tokenizer.text_to_ids(phrase) or [tokenizer.unk_id]):
                 raise InvalidInputError(f"the model has no letters to spell {phrase!r}; leave it out", param="hotwords")
 
@@ -155,7 +157,7 @@ class NemoDecoder:
         """Rebuild the greedy decoder: token durations and probabilities kept, `phrases` boosted."""
         from omegaconf import OmegaConf  # noqa: PLC0415
 
-        greedy: dict[str, Any] = {"use_cuda_graph_decoder": self._cuda_graphs}
+        greedy: dict[str, Any] = {"loop_labels": True, "use_cuda_graph_decoder": self._cuda_graphs}
         if phrases:
             greedy |= {"boosting_tree": {"key_phrases_list": list(phrases)}, "boosting_tree_alpha": BOOST}
         config = {
@@ -167,7 +169,7 @@ class NemoDecoder:
                 "exclude_blank": True,
                 "method_cfg": {"name": "max_prob"},
             },
-            "greedy": {**self._config["greedy"], **greedy},
+            "greedy": {**self._config.get("greedy", {}), **greedy},
         }
         with quiet():
             self._network.change_decoding_strategy(OmegaConf.create(config), verbose=False)

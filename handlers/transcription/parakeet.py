@@ -106,13 +106,13 @@ class ParakeetEngine:
 
 def find_engine(settings: TranscriptionSettings) -> Callable[[], ParakeetEngine]:
     """Find the Parakeet model that the settings name; returns what loads it. Both raise ConfigurationError."""
-    name, checkpoint = _locate(settings)
+    name, checkpoint = locate(settings)
     return lambda: load_with_fallback(
         lambda device: _load(name, checkpoint, settings, device), pick_device(settings.device)
     )
 
 
-def _locate(settings: TranscriptionSettings) -> tuple[str, Path]:
+def locate(settings: TranscriptionSettings) -> tuple[str, Path]:
     """Return the model's name and its `.nemo` file."""
     given = Path(settings.model_id)
     if given.suffix == ".nemo":
@@ -138,7 +138,7 @@ def _checkpoint(folder: Path, name: str) -> Path:
 
 def _load(name: str, checkpoint: Path, settings: TranscriptionSettings, device: str) -> ParakeetEngine:
     decoder = NemoDecoder(
-        restore(checkpoint, device=device), device=device, precision=_precision(settings.precision, device)
+        restore(checkpoint, device=device), device=device, precision=resolve_precision(settings.precision, device)
     )
     warnings = _warm_up(decoder)
     engine = ParakeetEngine(
@@ -153,7 +153,7 @@ def _load(name: str, checkpoint: Path, settings: TranscriptionSettings, device: 
     return engine
 
 
-def _precision(wanted: str, device: str) -> str:
+def resolve_precision(wanted: str, device: str) -> str:
     """Return what the setting comes to on this device; a CPU computes no faster in half precision."""
     if wanted != "auto":
         return wanted

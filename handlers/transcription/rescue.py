@@ -1,5 +1,6 @@
 """A window that fails in its batch: alone, then in float32, then in parts."""
 
+from dataclasses import replace
 from typing import Generic
 
 import numpy as np
@@ -46,6 +47,8 @@ class Rescue(Generic[BatchT]):
 
     def _too_large(self, window: Window, *, cut: bool) -> Decoded:
         self._attempts.make_room([window])
+        if seconds(window) < SHORTEST_CUT_S and self._partial:
+            return self._failed(window)
         if seconds(window) < SHORTEST_CUT_S:
             raise EngineError(
                 f"the memory does not hold even {seconds(window):.1f} s of audio beside the model; free memory on the "
@@ -56,7 +59,7 @@ class Rescue(Generic[BatchT]):
     def _in_parts(self, window: Window, *, cut: bool) -> Decoded:
         samples = self._samples[window.first : window.last]
         plan = plan_windows(samples, max_window_s=PART * seconds(window))
-        parts = [part.shifted(window.first) for part in plan]
+        parts = [_within(part.shifted(window.first), window) for part in plan]
         decoded = [self._alone(part, cut=cut) for part in parts]
         return Decoded(
             words=stitch(parts, [part.words for part in decoded]),
@@ -64,8 +67,7 @@ class Rescue(Generic[BatchT]):
         )
 
     def _failed(self, part: Window) -> Decoded:
-        first = max(part.core_first, self._window.core_first) / SAMPLE_RATE
-        last = min(part.core_last, self._window.core_last) / SAMPLE_RATE
+        first, last = part.core_first / SAMPLE_RATE, part.core_last / SAMPLE_RATE
         if first >= last:  # it is all context: another window's share
             return Decoded()
         if self._partial:
@@ -74,3 +76,10 @@ class Rescue(Generic[BatchT]):
             f"the model fails on the audio from {first:.1f} to {last:.1f} s, even alone and in float32; send the job "
             f"again, or set {PARTIAL_SETTING} for a result without words there, which lists it in `coverage.failed`"
         )
+
+
+def _within(part: Window, window: Window) -> Window:
+    """Return a part of the window, its core cut to the window's."""
+    core_first = min(max(part.core_first, window.core_first), window.core_last)
+    core_last = max(min(part.core_last, window.core_last), core_first)
+    return replace(part, core_first=core_first, core_last=core_last)

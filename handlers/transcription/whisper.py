@@ -32,6 +32,7 @@ REQUIRED_FILES = ("config.json", "model.bin", "vocabulary.*")
 # The encoder takes up to 30 s at once; fewer have fewer words, so that a stopped job ends sooner on a CPU.
 WINDOW_S = 20.0
 MAX_TOKENS = 224  # per window, as in OpenAI's own decoder: a loop of invented words ends here
+MAX_PROMPT_TOKENS = 215  # beside them and the words of a window, 448 tokens in all, a few mark the task
 UNDETERMINED = "und"  # ISO 639-2
 PASSES = ("encode", "detect_language", "generate", "align")
 
@@ -66,7 +67,7 @@ class WhisperEngine:
         listener = _Listener(
             network=self._network,
             language=self._checked(asked) if self._network.model.is_multilingual or asked else "en",
-            hotwords=", ".join(options.hotwords) or None,
+            hotwords=self._prompt(options.hotwords),
         )
         long_form = LongForm(
             samples=samples,
@@ -77,6 +78,17 @@ class WhisperEngine:
         )
         words, coverage = long_form.transcribe(spans=options.spans, tick=tick)
         return Hypothesis(words=words, language=listener.language or UNDETERMINED, coverage=coverage)
+
+    def _prompt(self, hotwords: Sequence[str]) -> str | None:
+        """Return the hotwords as Whisper takes them, in its prompt; what does not fit there it would leave out."""
+        prompt = ", ".join(hotwords)
+        if prompt and len(self._network.hf_tokenizer.encode(prompt, add_special_tokens=False).ids) > MAX_PROMPT_TOKENS:
+            raise InvalidInputError(
+                f"there are more hotwords than Whisper's prompt has room for ({MAX_PROMPT_TOKENS} tokens); give the "
+                "most important ones, some fifty names",
+                param="hotwords",
+            )
+        return prompt or None
 
     def _checked(self, language: str | None) -> str | None:
         if language is None:

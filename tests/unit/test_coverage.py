@@ -145,3 +145,10 @@ def test_speech_without_words_is_one_warning_that_counts_it_once():
 @pytest.mark.parametrize("coverage", [None, Coverage(speech_s=4.0, repaired_s=2.0)])
 def test_covered_speech_needs_no_warning(coverage):
     assert coverage_warnings(coverage) == []
+
+
+def test_a_word_said_twice_is_found_again_where_its_first_is_heard_too():
+    known = (Word("say", 0.2, 0.5), Word("no", 0.6, 0.9), Word("end", 4.0, 4.3))
+    found = (Word("no", 0.6, 0.9), Word("No.", 1.2, 1.5), Word("go", 2.0, 2.3))
+    assert [word.text for word in splice(known, found, span=(1.0, 3.8))] == ["say", "no", "No.", "go", "end"]
+    assert [word.text for word in splice(known, found[1:], span=(1.0, 3.8))] == ["say", "no", "go", "end"]

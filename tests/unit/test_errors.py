@@ -4,7 +4,9 @@ import pytest
 
 from common import errors
 from common.errors import (
+    DeviceLostError,
     EndpointError,
+    EngineError,
     InvalidInputError,
     ParleyError,
     UnknownFieldError,
@@ -75,3 +77,10 @@ def test_an_endpoint_error_keeps_the_workers_words():
 )
 def test_errors_of_any_worker_are_read(raw, message):
     assert parse_runpod_error(raw)["message"] == message
+
+
+def test_a_lost_gpu_asks_for_another_worker():
+    answer = runpod_error(DeviceLostError("the GPU stopped answering"))
+    assert answer["refresh_worker"] is True
+    assert json.loads(answer["error"])["code"] == "device_lost"
+    assert "refresh_worker" not in runpod_error(EngineError("failed"))

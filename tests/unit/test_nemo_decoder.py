@@ -193,7 +193,7 @@ def test_a_model_without_a_joint_network_is_a_mistake_in_the_settings():
 def test_the_models_own_search_is_made_greedy_and_the_rest_of_it_kept(decoder, network):
     (strategy,) = network.strategies
     assert (strategy.strategy, strategy.tdt_include_token_duration) == ("greedy_batch", True)
-    assert strategy.greedy == {"max_symbols": 7, "use_cuda_graph_decoder": False}
+    assert strategy.greedy == {"max_symbols": 7, "use_cuda_graph_decoder": False, "loop_labels": True}
 
 
 def test_phrases_are_boosted_inside_the_context_only(decoder, network):
@@ -205,7 +205,15 @@ def test_phrases_are_boosted_inside_the_context_only(decoder, network):
         assert len(network.strategies) == 3  # nothing to rebuild
 
 
-@pytest.mark.parametrize("phrase", ["ab", ""])
+@pytest.mark.parametrize("phrase", ["???", "${a", "", "–"])
+def test_what_is_no_word_is_no_hotword(decoder, network, phrase):
+    with pytest.raises(InvalidInputError, match="is no word") as caught, decoder.expecting(["a", phrase]):
+        raise AssertionError("not reached")
+    assert caught.value.param == "hotwords"
+    assert len(network.strategies) == 1
+
+
+@pytest.mark.parametrize("phrase", ["ab"])
 def test_a_phrase_that_cannot_be_spelled_is_the_callers_mistake(decoder, network, phrase):
     with (
         pytest.raises(InvalidInputError, match=f"no letters to spell '{phrase}'") as caught,

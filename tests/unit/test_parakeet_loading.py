@@ -75,4 +75,4 @@ def test_a_model_that_cannot_decode_at_all_is_not_taken_for_warm(uses_cuda_graph
     ],
 )
 def test_the_precision_is_the_one_asked_for_or_what_the_device_is_good_at(wanted, device, expected):
-    assert parakeet._precision(wanted, device) == expected
+    assert parakeet.resolve_precision(wanted, device) == expected

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from common.chunking import plan_windows
-from common.errors import JobCancelledError
+from common.errors import InvalidInputError, JobCancelledError
 from handlers.transcription import long_form
 from handlers.transcription.engine import DecodingOptions
 from handlers.transcription.speech_detector import Speech
 from handlers.transcription.whisper import WhisperEngine
+from handlers.transcription.words import MAX_WORD_S
 from tests.support.audio_jobs import tone
 
 
@@ -30,6 +31,7 @@ class Network:
     """Hears one word from the middle of every window that is not silent, in the language asked for or in German."""
 
     supported_languages = ("en", "de", "fr")
+    hf_tokenizer = SimpleNamespace(encode=lambda text, add_special_tokens: SimpleNamespace(ids=text.split()))
 
     def __init__(self, *, fails_at=None, lasts_s=900.0, **options):
         self.model = Model(**options)
@@ -120,12 +122,20 @@ def test_hotwords_reach_every_window(hotwords, expected):
     assert network.hotwords == {expected}
 
 
+def test_more_hotwords_than_the_prompt_holds_are_refused():
+    network = Network()
+    heard(tone(5), network, hotwords=("name",) * 215)
+    with pytest.raises(InvalidInputError, match="215 tokens") as caught:
+        heard(tone(5), network, hotwords=("name",) * 216)
+    assert caught.value.param == "hotwords"
+
+
 def test_only_the_spans_are_heard():
     network = Network()
     found = heard(tone(50), network, spans=((16_000, 5 * 16_000), (20 * 16_000, 30 * 16_000)))
     assert [seconds for seconds, _ in network.asked] == [4.0, 10.0]
     assert [word.start for word in found.words] == pytest.approx([3.0, 25.0])
-    assert [word.end for word in found.words] == pytest.approx([5.0, 30.0])
+    assert [word.end for word in found.words] == pytest.approx([5.0, 25.0 + MAX_WORD_S])
     assert found.coverage is None
 
 
