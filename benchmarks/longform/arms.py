@@ -131,7 +131,7 @@ class Rivals:
     def _local_network(self) -> Any:  # noqa: ANN401 - NeMo has no types
         network = self._restored()
         network.change_attention_model("rel_pos_local_attn", LOCAL_CONTEXT)
-        return network
+        return network.to(getattr(torch, self.precision))  # the new attention comes in float32
 
     def _restored(self) -> Any:  # noqa: ANN401 - NeMo has no types
         with quiet():
