@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
-from common.loudness import FRAME_SAMPLES, frame_levels, smoothed
+from common.loudness import FRAME_SAMPLES, frame_levels, runs, smoothed
 
 CONTEXT_S = 4.0  # heard on both sides of a window's own share
 SEARCH_S = 10.0  # of a share's end, in which the best pause is looked for
@@ -78,7 +78,5 @@ def _pause(levels: NDArray[np.float32], first: int, last: int) -> int:
     if not len(stretch):
         return last
     quiet = stretch <= stretch.min() + PAUSE_DB
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], quiet, [False]))))
-    starts, ends = edges[::2], edges[1::2]
-    longest = len(starts) - 1 - int(np.argmax((ends - starts)[::-1]))
-    return int((2 * offset + starts[longest] + ends[longest]) * FRAME_SAMPLES // 2)
+    start, end = max(runs(quiet), key=lambda run: (run[1] - run[0], run[0]))
+    return (2 * offset + start + end) * FRAME_SAMPLES // 2

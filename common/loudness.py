@@ -33,5 +33,11 @@ def smoothed(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     return _decibels(mean)
 
 
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where `flags` are true without a break, as frames `[first, past_last)`."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
 def _decibels(power: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(10 * np.log10(np.maximum(power, 10 ** (QUIETEST_DB / 10))), np.float32)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from common.answer import Heard
 from common.coverage import Coverage, Span, duration_s, splice, uncovered, union, without
 from common.errors import ParleyError
-from common.timeline import Turn, Word
+from common.timeline import UNDETERMINED, Turn, Word
 
 # Chosen on AMI clips and read dialogues of known words with the bundled models. Shorter holes are mostly breath,
 # laughter and turns that begin a little early: decoding them again gives as many wrong words as right ones.
@@ -14,7 +14,6 @@ MIN_HOLE_S = 1.0
 MARGIN_S = 0.2  # how far the speech of a word may reach beyond its times
 PAD_S = 1.0  # audio around a hole; with less, words at its edges are lost
 FAILED_MARGIN_S = 1.0  # so near to a word the model did decode
-UNDETERMINED = "und"  # ISO 639-2
 MAX_HOLES = 200  # of one recording, the longest first
 MAX_DECODED_S = 900.0  # of one recording, without the audio around
 REPAIR_SHARE = 0.1  # of a job's progress
@@ -50,8 +49,9 @@ def after_repair(heard: Heard, turns: Sequence[Turn], *, repair: Repair, found: 
     `found` of None means that nothing was decoded again. No word of `heard` is lost or changed.
     """
     words = heard.words
-    for hole in repair.holes if found else ():
-        words = splice(words, found.words if found else (), span=_padded(hole, MARGIN_S))
+    if found:
+        for hole in repair.holes:
+            words = splice(words, found.words, span=_padded(hole, MARGIN_S))
     before, after = _holes(heard.words, turns), _holes(words, turns)
     failed = uncovered(_failed(heard, found), words, min_s=0.0, margin_s=FAILED_MARGIN_S)
     coverage = Coverage(

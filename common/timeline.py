@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from common.errors import InvalidInputError
 
+UNDETERMINED = "und"  # ISO 639-2: nobody said which language it is, and the model does not tell
+
 
 def _check_span(start: float, end: float, what: str) -> None:
     if not (math.isfinite(start) and math.isfinite(end)):

@@ -15,6 +15,7 @@ from common.errors import ConfigurationError, InvalidInputError
 from common.logs import log_event
 from common.progress import Tick
 from common.settings import TranscriptionSettings
+from common.timeline import UNDETERMINED
 from handlers.device import first_line, load_with_fallback, pick_device
 from handlers.hub import find_model
 from handlers.transcription.batches import decode_windows
@@ -43,7 +44,6 @@ LANGUAGES = {
         ENGLISH,
     ),
 }
-UNDETERMINED = "und"  # ISO 639-2: the model finds the language by itself and does not tell
 
 
 logger = logging.getLogger(__name__)

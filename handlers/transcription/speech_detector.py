@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
 from common.coverage import Span
+from common.loudness import runs
 
 FRAME_SAMPLES = 512  # the detector's
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
@@ -40,12 +41,12 @@ def find_speech(samples: NDArray[np.float32], stop: Event) -> Speech:
     duration_s = len(samples) / SAMPLE_RATE
     certain = (
         (first, last)
-        for first, last in _closed(_runs(probabilities >= STILL_SPEECH))
+        for first, last in _closed(runs(probabilities >= STILL_SPEECH))
         if last - first >= SHORTEST_S / FRAME_S and probabilities[first:last].max() >= SPEECH
     )
     return Speech(
         certain=_in_seconds(certain, duration_s),
-        possible=_in_seconds(_runs(probabilities >= POSSIBLE_SPEECH), duration_s),
+        possible=_in_seconds(runs(probabilities >= POSSIBLE_SPEECH), duration_s),
     )
 
 
@@ -59,15 +60,10 @@ def _probabilities(samples: NDArray[np.float32], first: int) -> NDArray[np.float
     return np.asarray(get_vad_model()(padded), np.float32).reshape(-1)[warm_up // FRAME_SAMPLES :]
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def _closed(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _closed(found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join runs with pauses between them that are too short to be one."""
     joined: list[tuple[int, int]] = []
-    for first, last in runs:
+    for first, last in found:
         if joined and first - joined[-1][1] < SHORTEST_S / FRAME_S:
             joined[-1] = (joined[-1][0], last)
         else:
@@ -75,5 +71,5 @@ def _closed(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _in_seconds(runs: Iterable[tuple[int, int]], duration_s: float) -> tuple[Span, ...]:
-    return tuple((first * FRAME_S, min(last * FRAME_S, duration_s)) for first, last in runs)
+def _in_seconds(found: Iterable[tuple[int, int]], duration_s: float) -> tuple[Span, ...]:
+    return tuple((first * FRAME_S, min(last * FRAME_S, duration_s)) for first, last in found)

@@ -18,12 +18,13 @@ from common.logs import log_event
 from common.model_store import WHISPER_FILES
 from common.progress import Tick
 from common.settings import TranscriptionSettings
-from common.timeline import Word
+from common.timeline import UNDETERMINED, Word
 from handlers.device import load_with_fallback
 from handlers.hub import find_model
+from handlers.transcription.attempts import Share
 from handlers.transcription.engine import DecodingOptions, Hypothesis
 from handlers.transcription.long_form import LongForm
-from handlers.transcription.window_decoder import Decoded, failed_in, heard_in, length
+from handlers.transcription.window_decoder import Decoded, failed_in, heard_in
 from handlers.transcription.words import clamped
 
 BUNDLED = "bundled"
@@ -33,7 +34,6 @@ REQUIRED_FILES = ("config.json", "model.bin", "vocabulary.*")
 WINDOW_S = 20.0
 MAX_TOKENS = 224  # per window, as in OpenAI's own decoder: a loop of invented words ends here
 MAX_PROMPT_TOKENS = 215  # beside them and the words of a window, 448 tokens in all, a few mark the task
-UNDETERMINED = "und"  # ISO 639-2
 PASSES = ("encode", "detect_language", "generate", "align")
 
 logger = logging.getLogger(__name__)
@@ -117,11 +117,10 @@ class _Listener:
     ) -> list[Decoded]:
         """Decode windows one after the other; with `partial`, one on which the model fails is told to have failed."""
         decoded = []
-        total = sum(map(length, windows))
-        done = 0
+        share = Share(tick, windows)
         for window in windows:
             try:
-                with self._interruptible(tick, done / total):
+                with self._interruptible(share.tell):
                     decoded.append(heard_in(window, self._words(samples[window.first : window.last])))
             except JobCancelledError:
                 raise
@@ -130,7 +129,7 @@ class _Listener:
                     raise
                 log_event(logger, "window_failed", error=type(error).__name__)
                 decoded.append(failed_in(window))
-            done += length(window)
+            share.add(window)
         return decoded
 
     def _words(self, samples: NDArray[np.float32]) -> tuple[Word, ...]:
@@ -149,12 +148,12 @@ class _Listener:
         return words
 
     @contextmanager
-    def _interruptible(self, tick: Tick, fraction: float) -> Iterator[None]:
-        """Call `tick` now and before every pass through the network, of which a window takes several."""
+    def _interruptible(self, ask: Callable[[], None]) -> Iterator[None]:
+        """Call `ask` now and before every pass through the network, of which a window takes several."""
         model = self.network.model
-        self.network.model = _Asking(model, lambda: tick("transcription", fraction))
+        self.network.model = _Asking(model, ask)
         try:
-            tick("transcription", fraction)
+            ask()
             yield
         finally:
             self.network.model = model
