@@ -15,7 +15,7 @@ from common.loudness import runs
 
 FRAME_SAMPLES = 512  # the detector's
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE
-BLOCK_SAMPLES = 4_000 * FRAME_SAMPLES  # two minutes; each is judged by itself, on a thread of its own
+BLOCK_SAMPLES = 1_000 * FRAME_SAMPLES  # half a minute; each is judged by itself, on a thread of its own
 MAX_THREADS = 8
 SPEECH, STILL_SPEECH = 0.5, 0.35  # probabilities with which speech begins and goes on, Silero's defaults
 POSSIBLE_SPEECH = 0.05  # below, no voice however faint; a room's hiss stays below 0.02, loud noise does not

@@ -1,6 +1,7 @@
 """Whisper through faster-whisper, behind the transcription engine's interface."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -224,7 +225,9 @@ def _load(name: str, folder: Path, settings: TranscriptionSettings, device: str)
         import torch  # noqa: F401, PLC0415
     from faster_whisper import WhisperModel  # noqa: PLC0415 - slow
 
-    network = WhisperModel(str(folder), device=device, compute_type=_compute_type(settings, device))
+    network = WhisperModel(
+        str(folder), device=device, compute_type=_compute_type(settings, device), cpu_threads=_cpu_threads()
+    )
     list(network.transcribe(np.zeros(SAMPLE_RATE, np.float32), language="en", max_new_tokens=1)[0])
     return WhisperEngine(
         network,
@@ -233,6 +236,14 @@ def _load(name: str, folder: Path, settings: TranscriptionSettings, device: str)
         chunk_duration_s=settings.chunk_duration_s,
         partial=settings.on_window_failure == "partial",
     )
+
+
+def _cpu_threads() -> int:
+    """Return half of the cores, at most CTranslate2's own four: the diarization worker has the same ones.
+
+    Threads that wait for a core make each pass slower; on two cores one thread transcribes faster than two.
+    """
+    return min(4, max(1, (os.cpu_count() or 1) // 2))
 
 
 def _compute_type(settings: TranscriptionSettings, device: str) -> str:
