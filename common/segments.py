@@ -1,86 +1,123 @@
 """Cut words into segments that read well: one speaker, one sentence, no long pause inside."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
+from common.sentences import MAX_MARKS, ends_clause, ends_sentence, is_mark, is_punctuated
 from common.timeline import Segment, Word, join_words
 
-SENTENCE_ENDS = frozenset(".?!…。．｡？！؟۔।॥")
-CLOSERS = "\"'”’»›)]}」』）］｝】》〉"
-ABBREVIATIONS = frozenset({
-    "mr", "mrs", "ms", "mx", "dr", "prof", "st", "mt", "gen", "col", "maj", "sgt", "capt", "lt", "cmdr",
-    "adm", "sen", "rep", "gov", "pres", "rev", "hon", "fr", "sr", "jr", "vs", "cf", "fig", "approx",
-})  # fmt: skip
-MAX_MARKS = 4  # marks in a row that are looked at together
-DOTTED = re.compile(r"(?:[^\W\d_]\.){2,}")  # U.S. e.g. a.m.
-INITIAL = re.compile(r"[A-HJ-Z]\.")  # J. Smith, but not "so do I."
+LATEST_S = 1e9  # times beyond (30 years) are one and the same, so that no finite float overflows
+AUDIBLE_PAUSE_MS = 200  # shorter ones are within the error of engines' times
+LEAST_SHARE = 8  # a sentence that is too long is cut neither in its first eighth nor in its last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentLimits:
-    """When a segment ends although its sentence goes on."""
+    """When a segment ends although its sentence goes on.
+
+    A segment without any punctuation that lasts `bare_duration_s` ends at the first pause of `bare_pause_s`.
+    """
 
     max_pause_s: float = 1.0
     max_duration_s: float = 30.0
+    bare_duration_s: float = 10.0
+    bare_pause_s: float = 0.5
 
 
 def segment_words(words: Sequence[Word], *, limits: SegmentLimits = SegmentLimits()) -> tuple[Segment, ...]:
     """Return the words as segments numbered from 0, every word in exactly one, in the given order.
 
-    A segment ends where the speaker changes, a sentence ends, more than `max_pause_s` passes before the next word, or
-    the next word would make it longer than `max_duration_s`; only a single word may be longer than that.
+    A segment ends where the speaker changes, a sentence ends, or more than `max_pause_s` passes before the next word.
+    A sentence longer than `max_duration_s` is cut within its first words that are, at the longest pause, else after a
+    comma or the like, else in the middle, and so on; only a single word may be longer than that. Where a segment ends
+    depends on nothing but its words and those up to the limit. Linear in words.
     """
-    groups: list[list[Word]] = []
-    start = end = 0.0
-    for word in words:
-        if not groups or _splits(groups[-1], word, start=start, end=end, limits=limits):
-            groups.append([])
-            start, end = word.start, word.end
-        groups[-1].append(word)
-        start, end = min(start, word.start), max(end, word.end)
-    return tuple(_segment(index, group) for index, group in enumerate(groups))
+    cutter = _Cutter.of(words, limits)
+    segments: list[Segment] = []
+    first = 0
+    while first < len(words):
+        last = cutter.cut_after(first)
+        segments.append(_segment(len(segments), words[first:last]))
+        first = last
+    return tuple(segments)
 
 
-def _splits(group: Sequence[Word], word: Word, *, start: float, end: float, limits: SegmentLimits) -> bool:
-    """Tell whether `word` opens a new segment after the one of `group`, which spans [start, end)."""
-    return (
-        word.speaker != group[-1].speaker
-        or word.start - end > limits.max_pause_s
-        or max(end, word.end) - min(start, word.start) > limits.max_duration_s
-        or _ends_sentence(_last_words(group), word)
-    )
+def _ms(seconds: float) -> int:
+    """Return whole milliseconds, as results have them, so that words read from a result are cut where they were."""
+    return round(min(seconds, LATEST_S) * 1000)
 
 
-def _last_words(group: Sequence[Word]) -> str:
-    """Return the last word with the marks that engines give as words of their own ("Mr" ".", "？" "」")."""
-    text = ""
-    for word in reversed(group[-MAX_MARKS:]):
-        text = word.text.strip() + text
-        if word.space_before or any(map(str.isalnum, text)):
-            break
-    return text
+@dataclass(frozen=True, slots=True)
+class _Cutter:
+    """Words with their times in milliseconds, and where to cut them."""
+
+    words: Sequence[Word]
+    starts: Sequence[int]
+    ends: Sequence[int]
+    max_pause_ms: int
+    max_duration_ms: int
+    bare_duration_ms: int
+    bare_pause_ms: int
+
+    @classmethod
+    def of(cls, words: Sequence[Word], limits: SegmentLimits) -> "_Cutter":
+        return cls(
+            words,
+            [_ms(word.start) for word in words],
+            [_ms(word.end) for word in words],
+            max_pause_ms=_ms(limits.max_pause_s),
+            max_duration_ms=_ms(limits.max_duration_s),
+            bare_duration_ms=_ms(limits.bare_duration_s),
+            bare_pause_ms=_ms(limits.bare_pause_s),
+        )
+
+    def cut_after(self, first: int) -> int:
+        """Return the index after the last word of the segment that `first` opens."""
+        start, end, bare = self.starts[first], self.ends[first], True
+        for index in range(first + 1, len(self.words)):
+            bare = bare and not is_punctuated(self.words[index - 1].text)
+            longest_ms = self.max_pause_ms
+            if bare and end - start >= self.bare_duration_ms:
+                longest_ms = min(longest_ms, self.bare_pause_ms - 1)
+            if self.starts[index] - end > longest_ms or self._is_end(first, index):
+                return index
+            start, end = min(start, self.starts[index]), max(end, self.ends[index])
+            if end - start > self.max_duration_ms:
+                return self._best_cut(first, index + 1)
+        return len(self.words)
+
+    def _is_end(self, first: int, index: int) -> bool:
+        """Tell whether the speaker changes or a sentence ends before the word at `index`."""
+        words = self.words
+        if words[index].speaker != words[index - 1].speaker:
+            return True
+        return ends_sentence(words[max(first, index - MAX_MARKS) : index], words[index])
+
+    def _best_cut(self, first: int, last: int) -> int:
+        """Return where to cut the words [first, last), with one word alone only where it cannot be helped."""
+        edge = max(2, (last - first) // LEAST_SHARE)
+        if 2 * edge > last - first:
+            edge = 1
+        heard_until = list(accumulate(self.ends[first:last], max))
+
+        def merit(cut: int) -> tuple[bool, int, bool, int, int]:
+            pause = self.starts[cut] - heard_until[cut - first - 1]
+            return (
+                not _belongs(self.words[cut - 1], self.words[cut]),
+                pause if pause >= AUDIBLE_PAUSE_MS else 0,
+                ends_clause(self.words[cut - 1].text),
+                -abs(2 * cut - first - last),
+                cut,
+            )
+
+        return max(range(first + edge, last - edge + 1), key=merit)
 
 
-def _ends_sentence(text: str, following: Word) -> bool:
-    """Tell whether `text` ends a sentence, given the word after it.
-
-    The sentence goes on until its last closing mark. A full stop ends none after an abbreviation ("Mr.", "U.S.",
-    "J."), before a small letter, or before a word written without a space ("3." "5").
-    """
-    text, after = text.rstrip(CLOSERS), following.text.strip()
-    if not text or text[-1] not in SENTENCE_ENDS:
-        return False
-    if not following.space_before and not any(map(str.isalnum, after)):
-        return False
-    if text[-1] in ".…" and after[:1].islower():
-        return False
-    return text[-1] != "." or (following.space_before and not _abbreviates(text))
-
-
-def _abbreviates(text: str) -> bool:
-    bare = text.lstrip(CLOSERS + "([{“‘«‹")
-    return bool(DOTTED.fullmatch(bare) or INITIAL.fullmatch(bare)) or bare.removesuffix(".").lower() in ABBREVIATIONS
+def _belongs(word: Word, following: Word) -> bool:
+    """Tell whether nobody would part the two: "Mr." and "Lee", "3." and "5", a word and its full stop."""
+    apart = following.space_before or not (following.text.isascii() or is_mark(following.text))
+    return word.text.endswith(".") or not apart
 
 
 def _segment(index: int, words: Sequence[Word]) -> Segment:

@@ -21,6 +21,23 @@ SENTENCES = {
     "initials": ("J. R. Tolkien wrote. So do I. You?", ["J. R. Tolkien wrote.", "So do I.", "You?"]),
     "dotted abbreviations": ("The U.S. Senate met at 5 p.m. Monday.", ["The U.S. Senate met at 5 p.m. Monday."]),
     "an abbreviation before a small letter": ("Apples, etc. are fruit.", ["Apples, etc. are fruit."]),
+    "companies": ("Acme Inc. Sold Baker Ltd. Yesterday. Why?", ["Acme Inc. Sold Baker Ltd. Yesterday.", "Why?"]),
+    "months": ("We met on Jan. 5. It was Dec. We left.", ["We met on Jan. 5.", "It was Dec.", "We left."]),
+    "counted things": (
+        "See vol. 2, p. 7. It is No. 5. No. We go.",
+        ["See vol. 2, p. 7.", "It is No. 5.", "No.", "We go."],
+    ),
+    "items of a list": (
+        "1. Apples. 2. Pears. It was 2020. Why 3?",
+        ["1. Apples.", "2. Pears.", "It was 2020.", "Why 3?"],
+    ),
+    "years are no items": ("When? 1999. Sure.", ["When?", "1999.", "Sure."]),
+    "spanish": ("La Sra. Gil vive en EE. UU. Hoy. Sí.", ["La Sra. Gil vive en EE. UU. Hoy.", "Sí."]),
+    "german": ("Am 3. Oktober bzw. Montag. Gut.", ["Am 3. Oktober bzw. Montag.", "Gut."]),
+    "german ordinals": ("Im 19. Jahrhundert. Er ist 3. Sie auch.", ["Im 19. Jahrhundert.", "Er ist 3.", "Sie auch."]),
+    "german streets": ("Lange Str. 5. Dann Neue Str. Dort.", ["Lange Str. 5.", "Dann Neue Str.", "Dort."]),
+    "french quotes": ("« Bonjour ! » dit-il. Il part.", ["« Bonjour ! » dit-il.", "Il part."]),
+    "I after an ellipsis": ("Well... I think so. I'm sure.", ["Well... I think so.", "I'm sure."]),
     "numbers": ("It costs 3.5 dollars. Fine.", ["It costs 3.5 dollars.", "Fine."]),
     "devanagari": ("वह आया। वह गया।", ["वह आया।", "वह गया।"]),
     "arabic": ("كيف؟ جيد.", ["كيف؟", "جيد."]),
@@ -45,6 +62,7 @@ def unspaced(*parts: str) -> list[Word]:
         (("3.", "5"), ["3.5"]),
         (("Really", "?", "!", "Yes"), ["Really?!", "Yes"]),
         (("Mr", ".", "X", "."), ["Mr.X."]),
+        (("1", ".", "」", "はい"), ["1.」はい"]),
     ],
 )
 def test_scripts_without_spaces(parts, expected):
@@ -73,6 +91,11 @@ def test_a_pause_is_counted_from_the_last_sound_not_the_last_word():
 def test_no_segment_is_longer_than_the_limit_but_for_a_single_word():
     words = [Word("a", 0, 4), Word("b", 4, 8), Word("c", 8, 12), Word("looong", 12, 25), Word("d", 25, 26)]
     assert texts(words, max_duration_s=10) == ["a b", "c", "looong", "d"]
+
+
+def test_a_pause_on_the_limit_is_no_longer_than_it_at_any_time():
+    for start in (0.0, 0.2, 0.7, 1.4, 2.4, 2.9):  # in floats 2.2 - 1.2 is more than 1
+        assert texts([Word("well", start, start + 1), Word("then", start + 2, start + 3)]) == ["well then"]
 
 
 def test_times_cover_words_out_of_order():
