@@ -1,111 +1,88 @@
-"""Give every word the speaker who was talking while it was said."""
+"""Give every word the speaker who said it."""
 
-import heapq
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from common.presence import UNITS, Presence
+from common.sentences import CLOSERS, PRONOUN_I, SENTENCE_ENDS
+from common.speaker_path import Scores, best_path
+from common.talk import SILENT, Microseconds, Talk, microseconds, talk_by_speaker
 from common.timeline import Turn, Word
 
-TIE_US = 1  # two overlaps closer than this are the same overlap, rounded differently
-LATEST_S = 1e9  # times beyond (30 years) are one and the same, so that no finite float overflows
+# Tuned as those of common/presence.py are.
+CHANGE_COST = 3.5  # of another speaker within a sentence; a word inside one speaker's turn weighs ln(1.1 / 0.1) = 2.4
+BARE_CHANGE_COST = 0.8  # where nothing tells of sentences, so that a turn of one word stays one
+SENTENCE_WORDS = 50  # no sentence end among so many words before and behind: the engine gives none
+FREE_PAUSE_US = 500_000  # after it, or after a sentence, a change costs nothing
+CAPITAL = 0.5  # of the cost of a change before a capital letter, where a sentence may begin; a whole one is free
+IMPOSSIBLE = -(10**9)
 
 
-class _Span(NamedTuple):
-    """A stretch of one speaker's uninterrupted talk; ordered by who starts first."""
+def assign_speakers(
+    words: Sequence[Word], turns: Sequence[Turn], *, exclusive: Sequence[Turn] = (), max_gap_s: float = 2.0
+) -> tuple[Word, ...]:
+    """Return the words in their order, each with its `speaker`, `speaker_confidence` and `overlap`.
 
-    start_us: int
-    end_us: int
-    speaker: str
+    `turns` may overlap; `exclusive` are the same with one speaker at a time, if the diarization tells. The speakers are
+    the likeliest sequence for the words in order of time: what speaks for a speaker at a word is how much of it is in
+    that speaker's turns, and a change costs most within a sentence without a pause. So a change of turns that is a
+    little early or late does not tear a sentence apart, and a word without duration goes with its neighbours.
 
-
-def assign_speakers(words: Sequence[Word], turns: Sequence[Turn], *, max_gap_s: float = 2.0) -> tuple[Word, ...]:
-    """Return the words in their order, each with the speaker of the turns it overlaps most, or None.
-
-    Turns of one speaker that touch or overlap count as one, and a speaker's overlaps with a word add up. Among equal
-    overlaps the speaker whose stretch of talk starts first wins, then the one whose stretch ends first, then the
-    label that sorts first. A word without duration belongs to the turn it lies in. A word outside all turns takes
-    the turn with the nearest edge, if that is at most `max_gap_s` away. Whatever speaker a word had is replaced.
-    Linear in words, turns and overlapping pairs of them, after sorting.
+    A word further than `max_gap_s` from all turns has no speaker; every other word has one whose turn is as near.
+    `speaker_confidence` is the part of the evidence at the word itself that is for its speaker. Where all is equal the
+    speaker wins who talks first; in overlap the shorter turn wins, which is there for a reason. Labels, the order of
+    turns and how turns are cut into pieces do not matter, and whatever speaker a word had is replaced. Linear in words
+    and speakers, after sorting.
     """
-    max_gap_us = _microseconds(max_gap_s)
-    sweep = _Sweep(spans=_uninterrupted(turns))
-    speakers: list[str | None] = [None] * len(words)
-    for index in sorted(range(len(words)), key=lambda index: words[index].start):
-        start_us, end_us = _microseconds(words[index].start), _microseconds(words[index].end)
-        sweep.advance(start_us)
-        span = sweep.most_overlapping(start_us, end_us) or sweep.nearest(start_us, end_us, max_gap_us=max_gap_us)
-        speakers[index] = span.speaker if span else None
-    return tuple(replace(word, speaker=speaker) for word, speaker in zip(words, speakers, strict=True))
+    talks = talk_by_speaker(turns)
+    if not words or not talks:
+        return tuple(_attributed(word, None) for word in words)
+    starts, ends = microseconds(word.start for word in words), microseconds(word.end for word in words)
+    order = np.lexsort((ends, starts))
+    starts, ends = starts[order], ends[order]
+    presence = Presence.of(starts, ends, list(talks.values()), _exclusive(talks, exclusive))
+    reachable = np.asarray(presence.distance <= microseconds([max_gap_s]), np.bool_)
+    path = best_path(
+        np.where(reachable, presence.evidence(ends - starts), IMPOSSIBLE),
+        _change_costs([words[index].text for index in order], starts, ends),
+    )
+    confidence, overlap = presence.confidence(path), presence.overlap()
+    known = np.any(reachable, axis=1).tolist()
+    names = np.array(list(talks), object)[path]
+    result = list(words)
+    for row, index in enumerate(order.tolist()):
+        speaker = names[row] if known[row] else None
+        result[index] = _attributed(words[index], speaker, confidence[row], overlap=overlap[row])
+    return tuple(result)
 
 
-def _microseconds(seconds: float) -> int:
-    return round(min(seconds, LATEST_S) * 1e6)
+def _attributed(word: Word, speaker: str | None, confidence: float | None = None, *, overlap: bool = False) -> Word:
+    if speaker is None:
+        confidence, overlap = None, False
+    # replace() takes three times as long
+    return Word(word.text, word.start, word.end, word.confidence, speaker, word.space_before, confidence, overlap)
 
 
-def _uninterrupted(turns: Sequence[Turn]) -> list[_Span]:
-    """Merge touching turns of each speaker, so that how a turn is cut into pieces changes nothing."""
-    latest: dict[str, _Span] = {}
-    done: list[_Span] = []
-    for start_us, end_us, speaker in sorted(
-        _Span(_microseconds(t.start), _microseconds(t.end), t.speaker) for t in turns
-    ):
-        before = latest.get(speaker)
-        if before is not None and start_us <= before.end_us:
-            latest[speaker] = before._replace(end_us=max(before.end_us, end_us))
-            continue
-        if before is not None:
-            done.append(before)
-        latest[speaker] = _Span(start_us, end_us, speaker)
-    return sorted([*done, *latest.values()])
+def _exclusive(talks: Mapping[str, Talk], exclusive: Sequence[Turn]) -> list[Talk]:
+    """Return the exclusive talk of the same speakers, or all of their talk where nothing is known of it."""
+    found = talk_by_speaker(exclusive)
+    return [found.get(speaker, SILENT) for speaker in talks] if found else list(talks.values())
 
 
-@dataclass(slots=True)
-class _Sweep:
-    """The spans around a moment that only moves forward."""
+def _change_costs(texts: Sequence[str], starts: Microseconds, ends: Microseconds) -> Scores:
+    """Return what another speaker costs between each word and the next, in UNITS."""
+    pauses = np.clip(starts[1:] - np.maximum.accumulate(ends)[:-1], 0, FREE_PAUSE_US)
+    ending = np.array([not text[-1:].isalnum() and _ends_sentence(text) for text in texts], np.bool_)
+    counts = np.concatenate(
+        [np.zeros(SENTENCE_WORDS, np.int64), np.cumsum(ending), np.full(SENTENCE_WORDS, ending.sum())]
+    )
+    punctuated = counts[2 * SENTENCE_WORDS :] > counts[: -2 * SENTENCE_WORDS]
+    capital = np.array([text[:1].isupper() and not PRONOUN_I.match(text) for text in texts], np.bool_)
+    begins = np.where(capital, np.where(ending, 0.0, CAPITAL), 1.0)
+    costs = np.where(punctuated, CHANGE_COST, BARE_CHANGE_COST)[:-1] * ~ending[:-1] * begins[1:]
+    return np.rint(UNITS * costs * (1 - pauses / FREE_PAUSE_US)).astype(np.int64)
 
-    spans: list[_Span]
-    _upcoming: int = field(default=0, init=False)
-    _talking: list[tuple[int, _Span]] = field(default_factory=list, init=False)  # heap, the one that ends first on top
-    _last_ended: _Span | None = field(default=None, init=False)
 
-    def advance(self, now_us: int) -> None:
-        """Move to `now_us`: spans that started are talking, spans that ended are not."""
-        while self._upcoming < len(self.spans) and self.spans[self._upcoming].start_us <= now_us:
-            span = self.spans[self._upcoming]
-            heapq.heappush(self._talking, (span.end_us, span))
-            self._upcoming += 1
-        while self._talking and self._talking[0][0] <= now_us:
-            _, span = heapq.heappop(self._talking)
-            if self._last_ended is None or span.end_us > self._last_ended.end_us:
-                self._last_ended = span
-
-    def most_overlapping(self, start_us: int, end_us: int) -> _Span | None:
-        """Return the first span of the speaker who talks longest in [start_us, end_us), where start_us is now."""
-        total_us: dict[str, int] = {}
-        first: dict[str, _Span] = {}
-        for span in self._overlapping(end_us):
-            overlap_us = min(span.end_us, end_us) - max(span.start_us, start_us)
-            total_us[span.speaker] = total_us.get(span.speaker, 0) + overlap_us
-            first[span.speaker] = min(span, first.get(span.speaker, span))
-        most_us = max(total_us.values(), default=0)
-        return min((first[speaker] for speaker, us in total_us.items() if us >= most_us - TIE_US), default=None)
-
-    def _overlapping(self, end_us: int) -> Iterator[_Span]:
-        yield from (span for _, span in self._talking)
-        index = self._upcoming
-        while index < len(self.spans) and self.spans[index].start_us < end_us:
-            if self.spans[index].end_us > self.spans[index].start_us:
-                yield self.spans[index]
-            index += 1
-
-    def nearest(self, start_us: int, end_us: int, *, max_gap_us: int) -> _Span | None:
-        """Return the span with the edge nearest to [start_us, end_us), which overlaps none; if equal, the earlier."""
-        gaps: list[tuple[int, _Span]] = []
-        if self._last_ended is not None:
-            gaps.append((start_us - self._last_ended.end_us, self._last_ended))
-        if self._upcoming < len(self.spans):
-            following = self.spans[self._upcoming]
-            gaps.append((max(0, following.start_us - end_us), following))
-        least_us = min((gap_us for gap_us, _ in gaps), default=0)
-        return min((span for gap_us, span in gaps if gap_us <= min(least_us + TIE_US, max_gap_us)), default=None)
+def _ends_sentence(text: str) -> bool:
+    return text.rstrip(CLOSERS)[-1:] in SENTENCE_ENDS

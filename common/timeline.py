@@ -1,7 +1,7 @@
 """Words, turns and segments on one time axis: seconds from the start of the audio, half-open [start, end)."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from common.errors import InvalidInputError
@@ -10,10 +10,11 @@ UNDETERMINED = "und"  # ISO 639-2: nobody said which language it is, and the mod
 
 
 def _check_span(start: float, end: float, what: str) -> None:
+    if 0 <= start <= end < math.inf:
+        return
     if not (math.isfinite(start) and math.isfinite(end)):
         raise InvalidInputError(f"a {what} has a time that is not a finite number")
-    if start < 0 or end < start:
-        raise InvalidInputError(f"a {what} spans {start}–{end} s; times must satisfy 0 ≤ start ≤ end")
+    raise InvalidInputError(f"a {what} spans {start}–{end} s; times must satisfy 0 ≤ start ≤ end")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,7 +33,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One recognised word with its punctuation; `space_before` is false in scripts written without spaces."""
+    """One recognised word with its punctuation; `space_before` is false in scripts written without spaces.
+
+    `speaker_confidence` (0 to 1) and `overlap`, that another speaker talks meanwhile, go with `speaker`.
+    """
 
     text: str
     start: float
@@ -40,6 +44,8 @@ class Word:
     confidence: float | None = None
     speaker: str | None = None
     space_before: bool = True
+    speaker_confidence: float | None = None
+    overlap: bool = False
 
     def __post_init__(self) -> None:
         _check_span(self.start, self.end, "word")
@@ -47,6 +53,24 @@ class Word:
     def shifted(self, offset_s: float) -> "Word":
         """Return the word `offset_s` seconds later."""
         return replace(self, start=self.start + offset_s, end=self.end + offset_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerTurns:
+    """What diarization found: all turns, and the same with one speaker at a time, where the engine tells who is heard.
+
+    `exclusive` may be empty: nothing is known then but the turns.
+    """
+
+    turns: tuple[Turn, ...]
+    exclusive: tuple[Turn, ...] = ()
+
+    def renamed(self, names: Mapping[str, str]) -> "SpeakerTurns":
+        """Return them with the labels in `names` replaced."""
+        return SpeakerTurns(
+            turns=tuple(replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in self.turns),
+            exclusive=tuple(replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in self.exclusive),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""Where one speaker stops and the next begins, in talk of several words."""
+
+import pytest
+
+from common.speakers import assign_speakers
+from common.timeline import Turn, Word
+
+A, B = "A", "B"
+
+
+def talk(text: str, *, start: float = 0.0, word_s: float = 0.3) -> list[Word]:
+    """Words one after the other, each `word_s` long; "_" is a pause of that length, "'" in front takes no time."""
+    words, now = [], start
+    for part in text.split():
+        duration_s = 0.0 if part.startswith("'") else word_s
+        if part != "_":
+            words.append(Word(part.lstrip("'"), round(now, 3), round(now + duration_s, 3)))
+        now += duration_s
+    return words
+
+
+def said(words: list[Word], turns: list[tuple[float, float, str]], **options: list[Turn]) -> str:
+    found = assign_speakers(words, [Turn(*turn) for turn in turns], **options)
+    return "".join(word.speaker or "-" for word in found)
+
+
+CASES = {
+    "a turn that begins early leaves the sentence whole": (
+        "So I will go. Fine with me.",
+        [(0, 0.95, A), (0.95, 5, B)],
+        "AAAABBB",
+    ),
+    "a turn that begins late does so too": (
+        "So I will go. Fine with me.",
+        [(0, 1.55, A), (1.55, 5, B)],
+        "AAAABBB",
+    ),
+    "in overlap, the sentence ends where it ends": (
+        "So I will go. Fine with me.",
+        [(0, 1.8, A), (0.8, 5, B)],
+        "AAAABBB",
+    ),
+    "a pause tells as well": (
+        "so I will go _ _ fine with me",
+        [(0, 1.9, A), (1.1, 5, B)],
+        "AAAABBB",
+    ),
+    "one word of a wrong turn does not tear a sentence": (
+        "I will be home at six.",
+        [(0, 0.9, A), (0.9, 1.15, B), (1.15, 5, A)],
+        "AAAAAA",
+    ),
+    "a sentence of one word is somebody's own": (
+        "I will be home. Yeah. At six.",
+        [(0, 1.2, A), (1.2, 1.5, B), (1.5, 5, A)],
+        "AAAABAA",
+    ),
+    "and in overlap, if only the other one is heard": (
+        "I will be home. Yeah. At six.",
+        [(0, 1.25, A), (1.2, 1.5, B), (1.45, 5, A)],
+        "AAAABAA",
+    ),
+    "without any punctuation, one word is a turn too": (
+        "I will be home yeah at six",
+        [(0, 1.2, A), (1.2, 1.5, B), (1.5, 5, A)],
+        "AAAABAA",
+    ),
+    "words without duration go with their neighbours": (
+        "Is it 'in 'the house? No.",
+        [(0, 0.9, A), (0.9, 5, B)],
+        "AAAAAB",
+    ),
+    "a speaker may change within a sentence": (
+        "I think that we should well no listen to me.",
+        [(0, 1.5, A), (1.5, 5, B)],
+        "AAAAABBBBB",
+    ),
+    "a word in the gap between two turns goes with its sentence": (
+        "It was me. Who? Not you.",
+        [(0, 0.55, A), (0.95, 5, B)],
+        "AAABBB",
+    ),
+    "words of nobody's turn have the speaker of the nearest": (
+        "one two. three four.",
+        [(0, 0.6, A)],
+        "AAAA",
+    ),
+    "unless it is too far away": (
+        "one two. _ _ _ _ _ _ _ _ three four.",
+        [(0, 0.6, A)],
+        "AA--",
+    ),
+    "a quoted sentence ends too": (
+        '"So I will go." "Fine with me."',
+        [(0, 0.95, A), (0.95, 5, B)],
+        "AAAABBB",
+    ),
+    "and one in Chinese": (
+        "我 走 了。 好 的。",
+        [(0, 0.6, A), (0.6, 5, B)],
+        "AAABB",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "turns", "expected"), CASES.values(), ids=CASES)
+def test_change_of_speakers(text, turns, expected):
+    assert said(talk(text), turns) == expected
+
+
+def test_exclusive_turns_tell_who_is_heard_in_overlap():
+    turns, words = [(0, 1.5, A), (0.6, 2.1, B)], talk("We are. Not at all. Late.")
+    assert said(words, turns) == "AAAAAB"
+    assert said(words, turns, exclusive=[Turn(0, 0.6, A), Turn(0.6, 2.1, B)]) == "AABBBB"
+    assert said(words, turns, exclusive=[Turn(0, 1.5, A), Turn(1.5, 2.1, B)]) == "AAAAAB"
+
+
+def test_a_short_turn_inside_of_another_is_there_for_its_words():
+    words = talk("So we all Yeah. go home then.")
+    assert said(words, [(0, 5, A), (0.85, 1.25, B)]) == "AAABAAA"
+    assert said(words, [(0, 5, A)]) == "AAAAAAA"
+
+
+def test_confidence_is_the_part_of_the_evidence_for_the_speaker():
+    turns = [Turn(0, 2, A), Turn(1, 3, B)]
+    alone, both, neither = assign_speakers([Word("a.", 0, 0.5), Word("b.", 1.2, 1.6), Word("c.", 3.2, 3.4)], turns)
+    assert [round(word.speaker_confidence, 3) for word in (alone, both, neither)] == [0.99, 0.5, 0.5]
+    assert [word.overlap for word in (alone, both, neither)] == [False, True, False]
+
+
+def test_a_word_that_only_its_sentence_gives_to_a_speaker_says_so_in_its_confidence():
+    words = assign_speakers(talk("I will be home at six."), [Turn(0, 0.9, A), Turn(0.9, 1.15, B), Turn(1.15, 5, A)])
+    assert [round(word.speaker_confidence, 2) for word in words] == [0.99, 0.99, 0.99, 0.17, 0.99, 0.99]
+    assert not any(word.overlap for word in words)
+
+
+@pytest.mark.parametrize(("other", "overlap"), [(0.14, False), (0.15, True)])
+def test_overlap_is_half_of_the_word(other, overlap):
+    (word,) = assign_speakers([Word("so", 1.0, 1.3)], [Turn(0, 2, A), Turn(1.3 - other, 2, B)])
+    assert (word.speaker, word.overlap) == (A, overlap)
