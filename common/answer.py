@@ -1,7 +1,8 @@
 """Words and turns into the answer a caller asked for: assign speakers, cut segments, render the format."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from common.contract import OrchestrationRequest, SubtitleOptions, TranscriptionFields, TurnOut
@@ -10,7 +11,7 @@ from common.errors import JobCancelledError, ParleyError
 from common.formats import RenderOptions, SubtitleLimits, render
 from common.segments import segment_words
 from common.speakers import assign_speakers
-from common.timeline import Transcript, Turn, Word
+from common.timeline import SpeakerTurns, Transcript, Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,27 +27,39 @@ class Heard:
 def build_answer(
     heard: Heard,
     *,
-    turns: Sequence[Turn] | None,
+    spoken: SpeakerTurns | None,
     fields: TranscriptionFields,
+    names: Mapping[str, str] = MappingProxyType({}),
     report: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the result in `fields.response_format`, with `coverage` if there is one.
 
-    `turns` of None means that speakers were not asked for. `report` (`model`, `device`, `warnings`, …) is put beside
-    it, with one more warning where speech has no words.
+    `spoken` of None means that speakers were not asked for. `names` replace labels; those of `fields.speaker_names`
+    go first. `report` (`model`, `device`, `warnings`, …) is put beside it, with one more warning where speech has no
+    words.
     """
-    words = heard.words if turns is None else assign_speakers(heard.words, turns)
-    transcript = Transcript(
+    transcript = merged_transcript(heard, spoken, names={**names, **fields.speaker_names})
+    answer = render(transcript, fields.response_format, options=_render_options(fields))
+    if spoken is not None:
+        answer["words_without_speaker"] = sum(word.speaker is None for word in transcript.words)
+    if heard.coverage is not None:
+        answer["coverage"] = heard.coverage.as_dict()
+    return answer if report is None else answer | _warned(report, heard.coverage)
+
+
+def merged_transcript(
+    heard: Heard, spoken: SpeakerTurns | None, *, names: Mapping[str, str] = MappingProxyType({})
+) -> Transcript:
+    """Return the words in readable segments, each with its speaker unless `spoken` is None; `names` replace labels."""
+    turns = None if spoken is None else spoken.renamed(names)
+    words = heard.words if turns is None else assign_speakers(heard.words, turns.turns, exclusive=turns.exclusive)
+    return Transcript(
         segments=segment_words(words),
         duration_s=heard.duration_s,
         language=heard.language,
         diarized=turns is not None,
-        turns=tuple(turns or ()),
+        turns=() if turns is None else turns.turns,
     )
-    answer = render(transcript, fields.response_format, options=_render_options(fields))
-    if heard.coverage is not None:
-        answer["coverage"] = heard.coverage.as_dict()
-    return answer if report is None else answer | _warned(report, heard.coverage)
 
 
 def _warned(report: Mapping[str, Any], coverage: Coverage | None) -> dict[str, Any]:
@@ -60,11 +73,13 @@ def orchestrated_answer(
     heard: Heard,
     transcription: Mapping[str, Any],
     diarization: Mapping[str, Any] | ParleyError | None,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Merge what both endpoints returned into the orchestrator's result, without its `timings`.
 
-    `transcription` has `model`, `device` and `warnings`; `diarization` is a diarization result, the error it
-    ended with, or None when nobody asked for speakers. Raises that error unless the request says `degrade`.
+    `names` replace labels that the request has no name for. `transcription` has `model`, `device` and `warnings`;
+    `diarization` is a diarization result, the error it ended with, or None when nobody asked for speakers. Raises that
+    error unless the request says `degrade`.
     """
     if isinstance(diarization, ParleyError):
         if request.on_diarization_failure == "fail" or isinstance(diarization, JobCancelledError):
@@ -72,35 +87,46 @@ def orchestrated_answer(
         return _without_speakers(request, heard, transcription, failure=diarization)
     if diarization is None:
         return _without_speakers(request, heard, transcription, failure=None)
-    return _with_speakers(request, heard, transcription, diarization)
+    return _with_speakers(request, heard, transcription, diarization, names={**names, **request.speaker_names})
 
 
-def diarized_turns(diarization: Mapping[str, Any]) -> tuple[Turn, ...]:
+def diarized_turns(diarization: Mapping[str, Any]) -> SpeakerTurns:
     """Return the turns of a diarization result."""
-    segments = (TurnOut.model_validate(segment) for segment in diarization["segments"])
-    return tuple(Turn(start=one.start, end=one.end, speaker=one.speaker) for one in segments)
+    turns, exclusive = (
+        tuple(TurnOut.model_validate(segment).turn() for segment in diarization.get(key) or ())
+        for key in ("segments", "exclusive_segments")
+    )
+    return SpeakerTurns(turns=turns, exclusive=exclusive)
 
 
 def _with_speakers(
-    request: OrchestrationRequest, heard: Heard, transcription: Mapping[str, Any], diarization: Mapping[str, Any]
+    request: OrchestrationRequest,
+    heard: Heard,
+    transcription: Mapping[str, Any],
+    diarization: Mapping[str, Any],
+    *,
+    names: Mapping[str, str],
 ) -> dict[str, Any]:
-    turns = diarized_turns(diarization)
-    answer = build_answer(heard, turns=turns, fields=request, report=_report(transcription, diarization))
+    spoken = diarized_turns(diarization)
+    answer = build_answer(heard, spoken=spoken, fields=request, names=names, report=_report(transcription, diarization))
     answer["diarization"] = "completed"
     answer["models"]["diarization"] = diarization["model"]
     if request.response_format == "verbose_json":
-        answer["diarization_segments"] = [
-            {"start": turn.start, "end": turn.end, "speaker": turn.speaker} for turn in turns
-        ]
+        answer["diarization_segments"] = [asdict(turn) for turn in spoken.renamed(names).turns]
     if request.return_embeddings:
-        answer["embeddings"] = diarization.get("embeddings") or {}
+        vectors = diarization.get("embeddings") or {}
+        answer["embeddings"] = {names.get(label, label): vector for label, vector in vectors.items()}
+    if request.known_speakers:
+        answer["speaker_matches"] = diarization.get("speaker_matches") or []
+    if names:
+        answer["speaker_names"] = {label: name for label, name in names.items() if label in diarization["speakers"]}
     return answer
 
 
 def _without_speakers(
     request: OrchestrationRequest, heard: Heard, transcription: Mapping[str, Any], *, failure: ParleyError | None
 ) -> dict[str, Any]:
-    answer = build_answer(heard, turns=None, fields=request, report=_report(transcription))
+    answer = build_answer(heard, spoken=None, fields=request, report=_report(transcription))
     answer["diarization"] = "not_requested" if failure is None else "failed"
     if failure is not None:
         answer["warnings"].append(f"diarization failed, so that words have no speakers: {failure.message}")
@@ -121,6 +147,7 @@ def _render_options(fields: TranscriptionFields) -> RenderOptions:
     layout = fields.subtitles or SubtitleOptions()
     return RenderOptions(
         timestamps=fields.timestamps,
+        speaker_confidence=fields.speaker_confidence,
         subtitles=SubtitleLimits(
             max_line_chars=layout.max_line_chars,
             max_lines=layout.max_lines,

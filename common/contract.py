@@ -1,8 +1,18 @@
 """The JSON that every endpoint speaks: requests (checked, unknown keys refused by name) and results."""
 
+import re
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from common.coverage import Coverage
@@ -10,8 +20,10 @@ from common.errors import InvalidInputError, UnknownFieldError
 from common.timeline import Turn
 
 ResponseFormat = Literal["json", "text", "verbose_json", "diarized_json", "srt", "vtt", "tsv", "rttm", "stm", "ctm"]
+LABEL = re.compile(r"SPEAKER_\d+", re.IGNORECASE)  # what diarization calls those whom nobody knows
 Seconds = Annotated[float, Field(ge=0)]
 SpeakerBound = Annotated[int, Field(ge=1, le=100)]
+SpeakerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Hotword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
@@ -42,6 +54,43 @@ class TurnIn(SpanIn):
     def turn(self) -> Turn:
         """Return it on the timeline."""
         return Turn(start=self.start, end=self.end, speaker=self.speaker)
+
+
+class WordIn(SpanIn):
+    """A word as `verbose_json` returns it; the speaker it had there is found anew."""
+
+    word: Annotated[str, Field(min_length=1, max_length=1000)]
+    confidence: float | None = None
+    space_before: bool = True
+    speaker: str | None = None
+    speaker_confidence: float | None = None
+    overlap: bool = False
+
+
+class KnownSpeaker(Request):
+    """Somebody who may speak in the audio, by a recording of the voice or by its embedding."""
+
+    name: SpeakerName
+    audio: Annotated[
+        str | None, Field(min_length=1, description="the voice alone: http(s) URL, data URI, or base64")
+    ] = None
+    embedding: Annotated[
+        list[float] | None,
+        Field(min_length=2, max_length=4096, description="from `embeddings` of an earlier result, same model"),
+    ] = None
+
+    @field_validator("name")
+    @classmethod
+    def _no_label(cls, name: str) -> str:
+        if LABEL.fullmatch(name):
+            raise ValueError(f"{name} is the label of a speaker whom nobody knows; give the person's own name")
+        return name
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.audio is None) == (self.embedding is None):
+            raise ValueError("give either audio or embedding")
+        return self
 
 
 class SubtitleOptions(Request):
@@ -86,6 +135,14 @@ class DiarizationFields(SpeakerCountFields):
     """What a caller may ask of diarization."""
 
     return_embeddings: Annotated[bool, Field(description="add one embedding vector per speaker")] = False
+    known_speakers: Annotated[
+        list[KnownSpeaker],
+        Field(max_length=100, description="speakers called by their names if their voices are heard"),
+    ] = []
+    known_speaker_threshold: Annotated[
+        float | None,
+        Field(ge=-1, le=1, description="least cosine similarity of a known voice; the model's own if left out"),
+    ] = None
 
 
 class TranscriptionFields(Request):
@@ -108,6 +165,13 @@ class TranscriptionFields(Request):
         ),
     ] = []
     subtitles: Annotated[SubtitleOptions | None, Field(description="layout of `srt` and `vtt` cues")] = None
+    speaker_names: Annotated[
+        dict[str, SpeakerName], Field(max_length=100, description="names to give to speaker labels")
+    ] = {}
+    speaker_confidence: Annotated[
+        bool,
+        Field(description="add `speaker_confidence` and, where two speak at once, `overlap` to words (`verbose_json`)"),
+    ] = False
 
 
 class DiarizationRequest(AudioRequest, DiarizationFields):
@@ -119,6 +183,10 @@ class TranscriptionRequest(AudioRequest, TranscriptionFields):
 
     diarization_segments: Annotated[
         list[TurnIn] | None, Field(description="turns from the diarization endpoint, merged with the words")
+    ] = None
+    exclusive_segments: Annotated[
+        list[TurnIn] | None,
+        Field(description="the same from `exclusive_segments`, which tells who is heard in overlap"),
     ] = None
     spans: Annotated[list[SpanIn] | None, Field(description="decode only these stretches")] = None
 
@@ -133,6 +201,14 @@ class OrchestrationRequest(AudioRequest, DiarizationFields, TranscriptionFields)
     repair: Annotated[
         bool, Field(description="decode speech of the diarization without words once more; needs `diarize`")
     ] = True
+    words: Annotated[
+        list[WordIn] | None,
+        Field(max_length=1_000_000, description="words of an earlier result: only the speakers are found anew"),
+    ] = None
+    name_speakers: Annotated[
+        bool,
+        Field(description="ask a language model for the names by which speakers are called; needs SPEAKER_NAMING_URL"),
+    ] = False
 
 
 class StretchOut(BaseModel):
@@ -152,6 +228,10 @@ class TurnOut(StretchOut):
     """One speaker's turn, in seconds."""
 
     speaker: Annotated[str, Field(min_length=1)]
+
+    def turn(self) -> Turn:
+        """Return it on the timeline."""
+        return Turn(start=self.start, end=self.end, speaker=self.speaker)
 
 
 class CoverageOut(BaseModel):
@@ -177,6 +257,14 @@ class CoverageOut(BaseModel):
         )
 
 
+class SpeakerMatch(BaseModel):
+    """A voice that was recognised: the name it has now for the label it had."""
+
+    speaker: str
+    name: str
+    similarity: Annotated[float, Field(description="cosine of both embeddings")]
+
+
 class WorkerReport(BaseModel):
     """What every result says about how it was made."""
 
@@ -195,6 +283,9 @@ class DiarizationResult(WorkerReport):
     speakers: list[str]
     duration: float
     embeddings: dict[str, list[float]] | None = None
+    speaker_matches: Annotated[
+        list[SpeakerMatch] | None, Field(description="which known speakers were recognised, if any were given")
+    ] = None
 
 
 class WordOut(BaseModel):
@@ -205,6 +296,10 @@ class WordOut(BaseModel):
     end: float
     confidence: float | None = None
     speaker: str | None = None
+    speaker_confidence: Annotated[
+        float | None, Field(description="0 to 1: how clearly it is this speaker and no other, if asked for")
+    ] = None
+    overlap: Annotated[bool, Field(description="another speaker talks meanwhile; told if asked for")] = False
     space_before: bool = True
 
 
@@ -230,16 +325,27 @@ class VerboseTranscription(WorkerReport):
     words: list[WordOut] | None = None
     num_speakers: int | None = None
     speakers: list[str] | None = None
+    words_without_speaker: Annotated[
+        int | None, Field(description="words too far from everybody's turns, if speakers were asked for")
+    ] = None
     coverage: Annotated[CoverageOut | None, Field(description="how much of the speech has words, if known")] = None
 
 
 class OrchestrationResult(VerboseTranscription):
-    """Output of the orchestrator in `verbose_json`."""
+    """Output of the orchestrator in `verbose_json`.
+
+    Of a request with `words`, `model` and `device` are the diarization's, and `models` names no other; where that
+    failed and the request says `degrade`, they are `none`.
+    """
 
     diarization: Annotated[Literal["completed", "failed", "not_requested"], Field(description="what became of it")]
     diarization_segments: Annotated[list[TurnOut] | None, Field(description="the turns that were merged in")] = None
     models: dict[str, str]
     embeddings: dict[str, list[float]] | None = None
+    speaker_matches: list[SpeakerMatch] | None = None
+    speaker_names: Annotated[
+        dict[str, str] | None, Field(description="the names that labels were given, by the request or a language model")
+    ] = None
 
 
 RequestT = TypeVar("RequestT", bound=Request)

@@ -20,4 +20,5 @@ class RenderOptions:
 
     uri: str = "audio"  # names the recording in rttm, stm and ctm
     timestamps: bool = True  # word times in verbose_json
+    speaker_confidence: bool = False  # and overlap, of words in verbose_json
     subtitles: SubtitleLimits = field(default_factory=SubtitleLimits)

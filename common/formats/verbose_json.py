@@ -29,7 +29,7 @@ def render_verbose_json(transcript: Transcript, options: RenderOptions) -> dict[
         "segments": [_segment(segment, transcript, options) for segment in transcript.segments],
     }
     if options.timestamps:
-        result["words"] = [_word(word, diarized=transcript.diarized) for word in transcript.words]
+        result["words"] = [_word(word, transcript, options) for word in transcript.words]
     if transcript.diarized:
         result["num_speakers"] = len(transcript.speakers)
         result["speakers"] = list(transcript.speakers)
@@ -57,7 +57,7 @@ def _segment(segment: Segment, transcript: Transcript, options: RenderOptions) -
     if transcript.diarized:
         result["speaker"] = segment.speaker
     if options.timestamps:
-        result["words"] = [_word(word, diarized=transcript.diarized) for word in segment.words]
+        result["words"] = [_word(word, transcript, options) for word in segment.words]
     return result | _whisper_fields(segment)
 
 
@@ -83,7 +83,7 @@ def _compression_ratio(text: str) -> float:
     return round(len(data) / len(zlib.compress(data)), 4)
 
 
-def _word(word: Word, *, diarized: bool) -> dict[str, Any]:
+def _word(word: Word, transcript: Transcript, options: RenderOptions) -> dict[str, Any]:
     result: dict[str, Any] = {
         "word": word.text,
         "start": rounded_seconds(word.start),
@@ -92,8 +92,16 @@ def _word(word: Word, *, diarized: bool) -> dict[str, Any]:
     confidence = finite_confidence(word.confidence)
     if confidence is not None:
         result["confidence"] = confidence
-    if diarized:
+    if transcript.diarized:
         result["speaker"] = word.speaker
+        if options.speaker_confidence:
+            result |= _attribution(word)
     if not word.space_before:
         result["space_before"] = False
     return result
+
+
+def _attribution(word: Word) -> dict[str, Any]:
+    confidence = finite_confidence(word.speaker_confidence)
+    certainty = {} if confidence is None else {"speaker_confidence": confidence}
+    return certainty | ({"overlap": True} if word.overlap else {})

@@ -15,6 +15,7 @@ from common.logs import set_up_logs
 from common.progress import Tick
 from common.runpod_loop import post_progress, serve
 from common.settings import TranscriptionSettings, load_settings
+from common.timeline import SpeakerTurns
 from handlers.device import let_others_compute
 from handlers.transcription import parakeet, whisper
 from handlers.transcription.engine import TranscriptionEngine
@@ -38,9 +39,16 @@ def transcribe(
         duration_s=len(samples) / SAMPLE_RATE,
         coverage=hypothesis.coverage,
     )
-    given = request.diarization_segments
-    turns = None if given is None else [segment.turn() for segment in given]
-    return build_answer(heard, turns=turns, fields=request, report=report(engine))
+    return build_answer(heard, spoken=_given_turns(request), fields=request, report=report(engine))
+
+
+def _given_turns(request: TranscriptionRequest) -> SpeakerTurns | None:
+    if request.diarization_segments is None:
+        return None
+    return SpeakerTurns(
+        turns=tuple(segment.turn() for segment in request.diarization_segments),
+        exclusive=tuple(segment.turn() for segment in request.exclusive_segments or ()),
+    )
 
 
 def report(engine: TranscriptionEngine) -> dict[str, Any]:

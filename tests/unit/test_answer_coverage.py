@@ -5,7 +5,7 @@ import pytest
 from common.answer import Heard, build_answer
 from common.contract import ResponseFormat, TranscriptionFields
 from common.coverage import Coverage
-from common.timeline import Turn, Word
+from common.timeline import SpeakerTurns, Turn, Word
 
 WARNING = "1.5 s of speech have no words (see coverage)"
 COVERAGE = Coverage(speech_s=4.0, repaired_s=1.0, empty=((2.0, 3.5),))
@@ -15,7 +15,7 @@ REPORT = {"model": "m", "device": "cpu", "warnings": ["slow"]}
 def answer(response_format="verbose_json", coverage=COVERAGE, report=REPORT):
     heard = Heard(words=(Word("Hello", 0.0, 0.5),), language="en", duration_s=4.0, coverage=coverage)
     fields = TranscriptionFields(response_format=response_format)
-    return build_answer(heard, turns=[Turn(0.0, 4.0, "A")], fields=fields, report=report)
+    return build_answer(heard, spoken=SpeakerTurns(turns=(Turn(0.0, 4.0, "A"),)), fields=fields, report=report)
 
 
 @pytest.mark.parametrize("response_format", get_args(ResponseFormat))

@@ -20,12 +20,16 @@ def test_defaults():
     assert request.model_dump(exclude_none=True) == {
         "audio": "x",
         "return_embeddings": False,
+        "known_speakers": [],
         "response_format": "json",
         "timestamps": True,
         "hotwords": [],
+        "speaker_names": {},
+        "speaker_confidence": False,
         "diarize": True,
         "on_diarization_failure": "fail",
         "repair": True,
+        "name_speakers": False,
     }
 
 
@@ -74,6 +78,18 @@ def test_unknown_keys_are_named(raw, param, words):
         ({"audio": "x", "hotwords": ["Ada", " "]}, "hotwords.1", "at least 1 character"),
         ({"audio": "x", "hotwords": ["a" * 101]}, "hotwords.0", "at most 100 characters"),
         ({"audio": "x", "hotwords": ["a"] * 501}, "hotwords", "at most 500 items"),
+        ({"audio": "x", "known_speakers": [{"name": "Ada"}]}, "known_speakers.0", "either audio or embedding"),
+        (
+            {"audio": "x", "known_speakers": [{"name": "Ada", "audio": "x", "embedding": [1.0, 2.0]}]},
+            "known_speakers.0",
+            "either audio or embedding",
+        ),
+        ({"audio": "x", "known_speakers": [{"name": " ", "audio": "x"}]}, "known_speakers.0.name", "at least 1"),
+        ({"audio": "x", "known_speaker_threshold": 1.5}, "known_speaker_threshold", "less than or equal to 1"),
+        ({"audio": "x", "speaker_names": {"SPEAKER_00": ""}}, "speaker_names.SPEAKER_00", "at least 1 character"),
+        ({"audio": "x", "words": [{"word": "so", "start": 2.0, "end": 1.0}]}, "words.0", "before start"),
+        ({"audio": "x", "words": [{"word": "so", "start": 2.0}]}, "words.0.end", "missing"),
+        ({"audio": "x", "words": [{"word": "so", "start": float("nan"), "end": 1.0}]}, "words.0.start", "finite"),
         ({"audio": "x", "subtitles": {"max_lines": 0}}, "subtitles.max_lines", "greater than or equal to 1"),
     ],
 )
@@ -92,3 +108,17 @@ def test_impossible_turns_are_refused(turn):
 def test_hotwords_come_without_the_space_around_them():
     asked = {"audio": "x", "hotwords": [" Fort Wayne\n", "Čapek"]}
     assert parse_request(TranscriptionRequest, asked).hotwords == ["Fort Wayne", "Čapek"]
+
+
+@pytest.mark.parametrize("name", ["SPEAKER_00", "SPEAKER_1", "speaker_117"])
+def test_a_known_speaker_has_no_name_that_is_a_label(name):
+    asked = {"audio": "x", "known_speakers": [{"name": "Ada", "audio": "x"}, {"name": name, "audio": "x"}]}
+    with pytest.raises(InvalidInputError, match="is the label of a speaker whom nobody knows") as caught:
+        parse_request(DiarizationRequest, asked)
+    assert caught.value.param == "known_speakers.1.name"
+
+
+@pytest.mark.parametrize("name", ["Ada", "SPEAKER_", "SPEAKER_A", "THE SPEAKER_01", "Speaker 1"])
+def test_other_names_are_names(name):
+    asked = {"audio": "x", "known_speakers": [{"name": name, "audio": "x"}]}
+    assert parse_request(DiarizationRequest, asked).known_speakers[0].name == name
