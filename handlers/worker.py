@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -13,30 +14,34 @@ from numpy.typing import NDArray
 from common.audio.decode import decode_audio
 from common.audio.fetch import fetch_audio
 from common.audio.job_folder import job_folder
-from common.audio.limits import AudioLimits
+from common.audio.limits import SAMPLE_RATE, AudioLimits
 from common.contract import AudioRequest, parse_request
-from common.errors import ConfigurationError
+from common.errors import AudioFetchError, ConfigurationError, InvalidInputError
 from common.job import Timings, answer_job
-from common.progress import Progress, Tick
+from common.progress import Progress
 from common.runpod_loop import exit_misconfigured
 
 RequestT = TypeVar("RequestT", bound=AudioRequest)
 EngineT = TypeVar("EngineT")
 Samples = NDArray[np.float32]
+FURTHER_AUDIO_S = 120.0
 
 
 @dataclass(kw_only=True)
 class Worker(Generic[RequestT]):
     """One RunPod handler: an async callable that runs one inference at a time.
 
-    `infer(request, samples, tick)` runs in a thread and returns the result without its `timings`.
+    `infer(request, samples, tick)` runs in a thread and returns the result without its `timings`. With
+    `further_audio(request)`, other audio by the name of its field in the request, `infer` gets a fourth argument: the
+    samples of the first FURTHER_AUDIO_S seconds of each, by the same names.
     """
 
     name: str
     request_type: type[RequestT]
-    infer: Callable[[RequestT, Samples, Tick], dict[str, Any]]
+    infer: Callable[..., dict[str, Any]]
     limits: AudioLimits
     post_progress: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]]
+    further_audio: Callable[[RequestT], Mapping[str, str]] | None = None
     gpu: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -47,10 +52,11 @@ class Worker(Generic[RequestT]):
         timings = Timings()
         request = parse_request(self.request_type, job.get("input"))
         async with Progress(partial(self.post_progress, job)) as progress:
+            further = await self._further(request, progress, timings)
             samples = await self._samples(request, progress, timings)
             async with self.gpu:
                 timings.mark("wait_s")
-                answer = await run_stoppable(progress, self.infer, request, samples, progress.tick)
+                answer = await run_stoppable(progress, self.infer, request, samples, progress.tick, *further)
                 timings.mark("inference_s")
         return {**answer, "timings": timings.report()}
 
@@ -62,6 +68,30 @@ class Worker(Generic[RequestT]):
             samples = await asyncio.to_thread(decode_audio, path, limits=self.limits)
             timings.mark("decode_s")
         return samples
+
+    async def _further(
+        self, request: RequestT, progress: Progress, timings: Timings
+    ) -> tuple[()] | tuple[dict[str, Samples]]:
+        """Fetch and decode one after the other, and before the job's audio: at most one is in memory as a whole."""
+        if self.further_audio is None:
+            return ()
+        found: dict[str, Samples] = {}
+        for param, source in self.further_audio(request).items():
+            progress.tick("fetching", 0.0)
+            try:
+                with job_folder() as folder:
+                    path = await fetch_audio(source, folder, limits=self.limits)
+                    found[param] = await asyncio.to_thread(_beginning, path, self.limits)
+            except (InvalidInputError, AudioFetchError) as error:
+                raise type(error)(f"{param}: {error.message}", param=param) from None
+        if found:
+            timings.mark("further_audio_s")
+        return (found,)
+
+
+def _beginning(path: Path, limits: AudioLimits) -> Samples:
+    """Decode a file and keep its first FURTHER_AUDIO_S seconds, in memory of their own."""
+    return decode_audio(path, limits=limits)[: round(FURTHER_AUDIO_S * SAMPLE_RATE)].copy()
 
 
 async def run_stoppable(progress: Progress, function: Callable[..., dict[str, Any]], *args: object) -> dict[str, Any]:

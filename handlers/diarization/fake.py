@@ -20,6 +20,8 @@ class FakeDiarization:
     model: str = "fake diarization"
     device: str = "cpu"
     warnings: tuple[str, ...] = ()
+    embedding_dimension: int = 2
+    same_voice_similarity: float = 0.9
 
     def diarize(self, samples: NDArray[np.float32], *, count: SpeakerCount, tick: Tick) -> Diarization:
         """See DiarizationEngine.diarize; an exact count overrides `speakers`."""

@@ -1,32 +1,44 @@
 """The diarization worker: audio in, who spoke when out."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
 from common.contract import DiarizationFields, DiarizationRequest, DiarizationResult, TurnOut
 from common.logs import set_up_logs
-from common.progress import Tick
+from common.progress import Tick, part_of
 from common.runpod_loop import post_progress, serve
 from common.settings import load_settings
 from common.timeline import Turn
 from handlers.device import let_others_compute
 from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
+from handlers.diarization.known import known_voices, recognised, voice_sources
 from handlers.diarization.pyannote_engine import find_engine
-from handlers.worker import Worker, load_or_exit
+from handlers.worker import Samples, Worker, load_or_exit
 
 
 def diarize(
-    engine: DiarizationEngine, fields: DiarizationFields, samples: NDArray[np.float32], tick: Tick
+    engine: DiarizationEngine,
+    fields: DiarizationFields,
+    samples: Samples,
+    tick: Tick,
+    recordings: Mapping[str, Samples] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return the diarization endpoint's result for mono 16 kHz `samples`, without its `timings`."""
+    """Return the diarization endpoint's result for mono 16 kHz `samples`, without its `timings`.
+
+    `recordings` are the samples of known voices, for every `voice_sources` of the request.
+    """
+    first, second = _parts(tick, known=sum(map(len, recordings.values())), job=len(samples))
+    known = known_voices(engine, fields, recordings, first)
     count = SpeakerCount(exact=fields.num_speakers, at_least=fields.min_speakers, at_most=fields.max_speakers)
-    found = engine.diarize(samples, count=count, tick=tick)
+    found = engine.diarize(samples, count=count, tick=second)
+    threshold = fields.known_speaker_threshold
+    found, matches = recognised(
+        found, known, threshold=engine.same_voice_similarity if threshold is None else threshold
+    )
     speakers = sorted({turn.speaker for turn in found.turns})
     result = DiarizationResult(
         segments=_turns_out(found.turns),
@@ -35,12 +47,22 @@ def diarize(
         speakers=speakers,
         duration=round(len(samples) / SAMPLE_RATE, 3),
         embeddings=_rounded(found) if fields.return_embeddings else None,
+        speaker_matches=matches if fields.known_speakers else None,
         model=engine.model,
         device=engine.device,
-        warnings=[*engine.warnings, *_count_warnings(fields, len(speakers))],
+        warnings=[*engine.warnings, *known.warnings, *_count_warnings(fields, len(speakers))],
         timings={},
     )
-    return result.model_dump(exclude={"timings"} if fields.return_embeddings else {"timings", "embeddings"})
+    asked = {"embeddings": fields.return_embeddings, "speaker_matches": bool(fields.known_speakers)}
+    return result.model_dump(exclude={"timings", *(key for key, wanted in asked.items() if not wanted)})
+
+
+def _parts(tick: Tick, *, known: int, job: int) -> tuple[Tick, Tick]:
+    """Return the ticks of the voices and of the job's audio, by their shares of all samples."""
+    if not known:
+        return tick, tick
+    share = known / (known + job)
+    return part_of(tick, 0.0, share), part_of(tick, share, 1.0)
 
 
 def _turns_out(turns: Iterable[Turn]) -> list[TurnOut]:
@@ -73,6 +95,7 @@ def main() -> None:
         infer=partial(diarize, engine),
         limits=settings.limits,
         post_progress=post_progress,
+        further_audio=voice_sources,
     )
     serve(worker)
 

@@ -19,6 +19,12 @@ BUNDLED_PARAMETERS = {
     "segmentation": {"min_duration_off": 0.0},
     "clustering": {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7},
 }
+# By `make bench-voices`, see docs/benchmarks.md: strangers stay below 0.65 in clear speech, and below 0.69 far from the
+# microphone.
+BUNDLED_SAME_VOICE = 0.72
+# Not calibrated here. It is where pyannote 3.1 takes two voices in a recording for one: its config.yaml clusters unit
+# vectors at a distance of 0.7046, a cosine of 1 - 0.7046² / 2. Whoever knows better says so in the request.
+OTHER_SAME_VOICE = 0.75
 # What must be there for a download to count as complete; of other pipelines, their config.
 REQUIRED_FILES = {
     "pyannote/speaker-diarization-community-1": (
@@ -35,6 +41,11 @@ class Located:
     name: str
     folder: Path
     config: dict[str, Any] | None = None
+
+    @property
+    def same_voice_similarity(self) -> float:
+        """The cosine from which on two of its embeddings are taken for one person's."""
+        return BUNDLED_SAME_VOICE if self.config is None else OTHER_SAME_VOICE
 
 
 def locate(settings: DiarizationSettings) -> Located:

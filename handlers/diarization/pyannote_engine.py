@@ -32,10 +32,19 @@ STEPS = {
 class PyannoteEngine:
     """A loaded pyannote pipeline; see DiarizationEngine."""
 
-    def __init__(self, pipeline: Any, *, model: str, device: str) -> None:  # noqa: ANN401 - pyannote has no types
+    def __init__(
+        self,
+        pipeline: Any,  # noqa: ANN401 - pyannote has no types
+        *,
+        model: str,
+        device: str,
+        same_voice_similarity: float,
+    ) -> None:
         self.model = model
         self.device = device
         self.warnings: tuple[str, ...] = ()
+        self.embedding_dimension = int(pipeline._embedding.dimension)  # noqa: SLF001 - pyannote has no public name
+        self.same_voice_similarity = same_voice_similarity
         self._pipeline = pipeline
 
     def diarize(self, samples: NDArray[np.float32], *, count: SpeakerCount, tick: Tick) -> Diarization:
@@ -75,7 +84,9 @@ def _load(located: Located, device: str) -> PyannoteEngine:
     sizes = CPU_BATCH_SIZES if device == "cpu" else GPU_BATCH_SIZES
     pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
     _warm_up(pipeline)
-    return PyannoteEngine(pipeline, model=located.name, device=device)
+    return PyannoteEngine(
+        pipeline, model=located.name, device=device, same_voice_similarity=located.same_voice_similarity
+    )
 
 
 def _warm_up(pipeline: Any) -> None:  # noqa: ANN401

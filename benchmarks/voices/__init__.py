@@ -1,0 +1,1 @@
+"""How well known speakers are told from strangers, and from which similarity on."""
