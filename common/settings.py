@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from common.audio.limits import AudioLimits
 from common.errors import ConfigurationError
@@ -67,6 +68,26 @@ def _http_url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("expected an http(s) URL")
     return text.rstrip("/")
+
+
+def _base_url(text: str) -> str:
+    """Read a URL to which paths are added, and which is sent a key of its own."""
+    try:
+        parts = urlsplit(text)
+        is_base = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError("expected an http(s) URL") from None
+    if parts.scheme not in {"http", "https"} or not is_base:
+        raise ValueError("expected an http(s) URL")
+    if parts.username is not None or "?" in text or "#" in text:
+        raise ValueError("expected a URL without a user, a query or a fragment")
+    return text.rstrip("/")
+
+
+def _header_text(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("expected one line of plain characters")
+    return text
 
 
 def _flag(text: str) -> bool:
@@ -189,6 +210,20 @@ JOB_DEADLINE = Variable(
 ORCHESTRATOR_CONCURRENCY = Variable(
     "ORCHESTRATOR_CONCURRENCY", 32, "requests one orchestrator worker handles at once", _positive_int
 )
+SPEAKER_NAMING_URL = Variable(
+    "SPEAKER_NAMING_URL",
+    "",
+    "base URL of an OpenAI-compatible API, e.g. Ollama's `http://localhost:11434/v1`, that names speakers by what they "
+    "say; it is sent parts of the transcript; empty: off",
+    _base_url,
+)
+SPEAKER_NAMING_MODEL = Variable("SPEAKER_NAMING_MODEL", "", "the language model that names speakers", str)
+SPEAKER_NAMING_API_KEY = Variable(
+    "SPEAKER_NAMING_API_KEY", "", "key for `SPEAKER_NAMING_URL`, where it asks for one", _header_text
+)
+SPEAKER_NAMING_TIMEOUT = Variable(
+    "SPEAKER_NAMING_TIMEOUT", 60.0, "total time for naming the speakers of a recording, in seconds", _positive
+)
 
 VARIABLES: tuple[Variable[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Variable))
 
@@ -234,6 +269,22 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamingSettings:
+    """The language model that names speakers; no `url`, no naming."""
+
+    url: str = ""
+    model: str = ""
+    api_key: str = field(default="", repr=False)
+    timeout_s: float = SPEAKER_NAMING_TIMEOUT.default
+
+    def __post_init__(self) -> None:
+        if self.url and not self.model:
+            raise ConfigurationError(
+                "SPEAKER_NAMING_URL needs SPEAKER_NAMING_MODEL, the name of a model there", param="SPEAKER_NAMING_MODEL"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting of every process."""
 
@@ -242,6 +293,7 @@ class Settings:
     diarization: DiarizationSettings
     transcription: TranscriptionSettings
     endpoints: EndpointSettings
+    naming: NamingSettings
 
 
 def load_settings(env: Mapping[str, str]) -> Settings:
@@ -286,5 +338,11 @@ def load_settings(env: Mapping[str, str]) -> Settings:
             orchestrator_id=read(ORCHESTRATOR_ENDPOINT_ID),
             deadline_s=read(JOB_DEADLINE),
             concurrency=read(ORCHESTRATOR_CONCURRENCY),
+        ),
+        naming=NamingSettings(
+            url=read(SPEAKER_NAMING_URL),
+            model=read(SPEAKER_NAMING_MODEL),
+            api_key=read(SPEAKER_NAMING_API_KEY),
+            timeout_s=read(SPEAKER_NAMING_TIMEOUT),
         ),
     )
