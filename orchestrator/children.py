@@ -1,7 +1,8 @@
 """The child jobs of one orchestration: their clock, their times, their merged progress, their answers checked."""
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ from common.contract import WorkerReport
 from common.coverage import Span, duration_s, union
 from common.errors import EndpointError
 from orchestrator.endpoints import Endpoint, OnProgress
+
+KEPT_S = 10.0  # of the deadline, to stop what does not end and to answer with what there is
 
 
 @dataclass(slots=True)
@@ -63,6 +66,19 @@ class Children:
         self.timings[f"{name}_queue_s"] = result.queue_s
         self.timings[f"{name}_execution_s"] = result.execution_s
         return checked_output(endpoint.name, result.output, expected)
+
+    @contextlib.contextmanager
+    def waiting(self, name: str) -> Iterator[None]:
+        """Book the time of something else that is waited for, no child job, as `name`'s."""
+        started_s = self.elapsed_s()
+        self.progress[name] = 0.0
+        self._advance(name, 0.0)
+        try:
+            yield
+        finally:
+            self._busy.append((started_s, self.elapsed_s()))
+            self.timings[f"{name}_s"] = round(self.elapsed_s() - started_s, 4)
+        self._advance(name, 1.0)
 
     def finish(self) -> None:
         """Report that all is done, whichever children there were."""

@@ -9,13 +9,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from common.contract import ResponseFormat
 from common.errors import ParleyError, blames_the_request
 from common.formats import RenderOptions, render
 from common.settings import PROFILE, Settings, load_settings
 from common.timeline import Transcript, Turn
+from orchestrator.cli_arguments import command_line, request_fields
 from orchestrator.cli_output import ProgressLine, check_readable, check_writable, report_coverage, report_error, written
 from orchestrator.client import AsyncParley
 from orchestrator.demo import run_demo
@@ -23,12 +23,11 @@ from orchestrator.doctor import examine
 from orchestrator.local.stack import local_stack
 
 EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
-DEFAULT_PORT = 8800
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 for a failure, 2 for bad input or usage, 130 for Ctrl-C."""
-    arguments = _parser().parse_args(argv)
+    arguments = command_line(COMMANDS).parse_args(argv)
     try:
         return asyncio.run(_until_told_to_stop(arguments))
     except ParleyError as error:
@@ -46,53 +45,14 @@ async def _until_told_to_stop(arguments: argparse.Namespace) -> int:
     return int(await arguments.command(arguments))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="parley", description="Who said what: audio in, speakers and words out.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_audio_command(commands, "transcribe", _transcribe, "words, with the speaker of each", default="text")
-    _add_audio_command(commands, "diarize", _diarize, "who spoke when", default="rttm")
-    up = commands.add_parser("up", help="keep the local platform and its workers running")
-    up.add_argument("--port", type=int, default=DEFAULT_PORT, help="port on loopback (default %(default)s)")
-    up.set_defaults(command=_up)
-    demo = commands.add_parser("demo", help="transcribe a sample or AUDIO here, and show where the time went")
-    demo.add_argument("audio", nargs="?", help="path or URL; the built-in sample if left out")
-    demo.set_defaults(command=_demo)
-    doctor = commands.add_parser("doctor", help="check this machine: packages, token, models, device, disk")
-    doctor.set_defaults(command=_doctor)
-    return parser
-
-
-def _add_audio_command(commands: Any, name: str, command: object, help_text: str, *, default: str) -> None:  # noqa: ANN401 - argparse has no public type for it
-    formats = get_args(ResponseFormat) if name == "transcribe" else ("rttm", "json")
-    parser = commands.add_parser(name, help=help_text)
-    parser.add_argument("audio", help="path or http(s) URL")
-    parser.add_argument("--format", choices=formats, default=default, help="default %(default)s")
-    parser.add_argument("--speakers", type=int, dest="num_speakers", help="exact number of speakers")
-    parser.add_argument("--min-speakers", type=int, help="at least this many")
-    parser.add_argument("--max-speakers", type=int, help="at most this many")
-    if name == "transcribe":
-        parser.add_argument("--language", help="language code, e.g. en")
-        parser.add_argument(
-            "--hotword", action="append", dest="hotwords", metavar="NAME", help="a name or term to expect; repeatable"
-        )
-        parser.add_argument("--no-diarize", dest="diarize", action="store_false", default=None, help="words only")
-    parser.add_argument("--local", action="store_true", help="run the models on this machine for this one file")
-    parser.add_argument("-o", "--output", type=Path, help="write to this file instead of the screen")
-    parser.set_defaults(command=command)
-
-
-def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = ("num_speakers", "min_speakers", "max_speakers", "language", "hotwords", "diarize")
-    return {name: getattr(arguments, name) for name in names if getattr(arguments, name, None) is not None}
-
-
 async def _transcribe(arguments: argparse.Namespace) -> int:
     check_readable(arguments.audio)
     check_writable(arguments.output)
+    fields = request_fields(arguments)
     async with _client(local=arguments.local) as client:
         with ProgressLine() as line:
             answer = await client.transcribe(
-                arguments.audio, on_progress=line.show, response_format=arguments.format, **_options(arguments)
+                arguments.audio, on_progress=line.show, response_format=arguments.format, **fields
             )
     report_coverage(answer)
     is_json = arguments.format in ("json", "verbose_json", "diarized_json")
@@ -103,9 +63,10 @@ async def _transcribe(arguments: argparse.Namespace) -> int:
 async def _diarize(arguments: argparse.Namespace) -> int:
     check_readable(arguments.audio)
     check_writable(arguments.output)
+    fields = request_fields(arguments)
     async with _client(local=arguments.local) as client:
         with ProgressLine() as line:
-            answer = await client.diarize(arguments.audio, on_progress=line.show, **_options(arguments))
+            answer = await client.diarize(arguments.audio, on_progress=line.show, **fields)
     written(json.dumps(answer, indent=2) if arguments.format == "json" else _rttm(answer), arguments.output)
     return EXIT_OK
 
@@ -152,6 +113,8 @@ async def _doctor(_: argparse.Namespace) -> int:
     settings = load_settings({PROFILE.name: "laptop", **os.environ})  # as for the other commands on this machine
     return EXIT_OK if await asyncio.to_thread(examine, settings) else EXIT_FAILED
 
+
+COMMANDS = {"transcribe": _transcribe, "diarize": _diarize, "up": _up, "demo": _demo, "doctor": _doctor}
 
 if __name__ == "__main__":
     sys.exit(main())

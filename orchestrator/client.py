@@ -2,24 +2,31 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 import aiohttp
 
-from common.contract import DiarizationRequest, DiarizationResult, OrchestrationRequest, WorkerReport, parse_request
+from common.contract import (
+    DiarizationRequest,
+    DiarizationResult,
+    OrchestrationRequest,
+    RequestT,
+    WorkerReport,
+    parse_request,
+)
+from common.earlier_words import check_words
+from common.naming.unnamed_speakers import names_asked_of
 from common.settings import Settings, load_settings
+from orchestrator.blocking import finished
 from orchestrator.children import checked_output
 from orchestrator.endpoints import Endpoint, OnProgress, configured_endpoint
 from orchestrator.pipeline import orchestrate
-from orchestrator.upload import request_audio
+from orchestrator.request_parts import Audio, carried_words, with_recordings
 
 ResultT = TypeVar("ResultT")
-Audio = str | Path | bytes
 
 
 class Overrides(TypedDict, total=False):
@@ -45,6 +52,7 @@ class AsyncParley:
             overrides.setdefault("orchestrator_id", "")  # ids given in code beat an orchestrator in the environment
         self._settings = replace(settings.endpoints, **overrides)
         self._limits = settings.limits
+        self._naming = settings.naming
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -66,33 +74,46 @@ class AsyncParley:
     ) -> dict[str, Any]:
         """Return who said what in `audio`: a local path, an http(s) URL, or the recording's bytes.
 
-        `options` are the fields of OrchestrationRequest (`num_speakers`, `language`, `hotwords`, `diarize`, …);
-        `response_format` is `verbose_json` here unless given. Raises the ParleyError that tells what went wrong.
+        `options` are the fields of OrchestrationRequest (`num_speakers`, `language`, `hotwords`, `diarize`, …); the
+        `audio` of `known_speakers` is as flexible as `audio`. `response_format` is `verbose_json` here unless given.
+        Raises the ParleyError that tells what went wrong.
         """
-        request = parse_request(
-            OrchestrationRequest, {"response_format": "verbose_json", **options, "audio": await self._audio(audio)}
-        )
+        request = await self._request(OrchestrationRequest, audio, {"response_format": "verbose_json", **options})
+        check_words(request)
         if self._settings.orchestrator_id:
-            answer = await self._one("orchestrator", request.model_dump(exclude_none=True), on_progress)
+            answer = await self._one("orchestrator", _orchestrator_input(request), on_progress)
             return checked_output("orchestrator", answer, WorkerReport)
         return await orchestrate(
             request,
             diarization=self._endpoint("diarization") if request.diarize else None,
-            transcription=self._endpoint("transcription"),
+            transcription=self._endpoint("transcription") if request.words is None else None,
             deadline_s=self._settings.deadline_s,
+            naming=names_asked_of(self._naming, self._connections()),
             on_progress=on_progress,
         )
+
+    async def rediarize(
+        self, result: Mapping[str, Any], audio: Audio, *, on_progress: OnProgress | None = None, **options: object
+    ) -> dict[str, Any]:
+        """Return an earlier `verbose_json` result of `audio` with its speakers found anew; its words stay as they are.
+
+        `options` are as for `transcribe`, e.g. another `num_speakers`; the language is the earlier result's unless
+        given. Raises InvalidInputError when the result has no words with their times.
+        """
+        return await self.transcribe(audio, on_progress=on_progress, **{**carried_words(result), **options})
 
     async def diarize(
         self, audio: Audio, *, on_progress: OnProgress | None = None, **options: object
     ) -> dict[str, Any]:
         """Return who spoke when in `audio`; `options` are the fields of DiarizationRequest."""
-        request = parse_request(DiarizationRequest, {**options, "audio": await self._audio(audio)})
+        request = await self._request(DiarizationRequest, audio, options)
         answer = await self._one("diarization", request.model_dump(exclude_none=True), on_progress)
         return checked_output("diarization", answer, DiarizationResult)
 
-    async def _audio(self, audio: Audio) -> str:
-        return await asyncio.to_thread(request_audio, audio, limits=self._limits)
+    async def _request(self, kind: type[RequestT], audio: Audio, options: Mapping[str, object]) -> RequestT:
+        unsent = () if self._settings.orchestrator_id else ("words",)  # merged on this side, no endpoint gets them
+        fields = await asyncio.to_thread(with_recordings, audio, options, limits=self._limits, unsent=unsent)
+        return parse_request(kind, fields)
 
     async def _one(self, name: str, job_input: dict[str, Any], on_progress: OnProgress | None) -> object:
         result = await self._endpoint(name).run(
@@ -101,9 +122,18 @@ class AsyncParley:
         return result.output
 
     def _endpoint(self, name: str) -> Endpoint:
+        return configured_endpoint(self._settings, name, self._connections())
+
+    def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(trust_env=True)
-        return configured_endpoint(self._settings, name, self._session)
+        return self._session
+
+
+def _orchestrator_input(request: OrchestrationRequest) -> dict[str, Any]:
+    """Return `request` as JSON; of many words, only what is no default."""
+    words = request.model_dump(include={"words"}, exclude_defaults=True)
+    return request.model_dump(exclude={"words"}, exclude_none=True) | words
 
 
 class Parley:
@@ -114,48 +144,21 @@ class Parley:
 
     def transcribe(self, audio: Audio, *, on_progress: OnProgress | None = None, **options: object) -> dict[str, Any]:
         """Return who said what; see AsyncParley.transcribe."""
+        return self._result(lambda client: client.transcribe(audio, on_progress=on_progress, **options))
 
-        async def call() -> dict[str, Any]:
-            async with self._client() as client:
-                return await client.transcribe(audio, on_progress=on_progress, **options)
-
-        return _finish(call())
+    def rediarize(
+        self, result: Mapping[str, Any], audio: Audio, *, on_progress: OnProgress | None = None, **options: object
+    ) -> dict[str, Any]:
+        """Return an earlier result with its speakers found anew; see AsyncParley.rediarize."""
+        return self._result(lambda client: client.rediarize(result, audio, on_progress=on_progress, **options))
 
     def diarize(self, audio: Audio, *, on_progress: OnProgress | None = None, **options: object) -> dict[str, Any]:
         """Return who spoke when; see AsyncParley.diarize."""
+        return self._result(lambda client: client.diarize(audio, on_progress=on_progress, **options))
 
-        async def call() -> dict[str, Any]:
+    def _result(self, call: Callable[[AsyncParley], Awaitable[ResultT]]) -> ResultT:
+        async def called() -> ResultT:
             async with self._client() as client:
-                return await client.diarize(audio, on_progress=on_progress, **options)
+                return await call(client)
 
-        return _finish(call())
-
-
-def _finish(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    return _finish_beside(work)
-
-
-def _finish_beside(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Run `work` in a thread, for a notebook has a loop of its own in this one; Ctrl-C cancels it there."""
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(work)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        running = pool.submit(_run_to_end, loop, task)
-        try:
-            return running.result()
-        except BaseException:
-            if not running.done():
-                loop.call_soon_threadsafe(task.cancel)
-            raise
-
-
-def _run_to_end(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[ResultT]") -> ResultT:
-    try:
-        return loop.run_until_complete(task)
-    finally:
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
+        return finished(called())

@@ -10,9 +10,10 @@ import aiohttp
 from common.contract import OrchestrationRequest, parse_request
 from common.errors import ConfigurationError
 from common.job import answer_job
+from common.naming.unnamed_speakers import names_asked_of
 from common.progress import Progress
 from common.runpod_loop import exit_misconfigured, post_progress, serve
-from common.settings import EndpointSettings, load_settings
+from common.settings import EndpointSettings, NamingSettings, load_settings
 from orchestrator.endpoints import configured_endpoint
 from orchestrator.pipeline import orchestrate
 
@@ -24,13 +25,15 @@ class Orchestrator:
         self,
         settings: EndpointSettings,
         *,
+        naming: NamingSettings | None = None,
         post: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]] = post_progress,
     ) -> None:
         self._settings = settings
+        self._naming = naming or NamingSettings()
         self._post = post
 
     async def __call__(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Answer one job with its result or `{"error": …}`; a stop request cancels both children."""
+        """Answer one job with its result or `{"error": …}`; a stop request cancels its child jobs."""
         return await answer_job(job, self._answer, worker="orchestrator")
 
     async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +44,7 @@ class Orchestrator:
                 diarization=configured_endpoint(self._settings, "diarization", session),
                 transcription=configured_endpoint(self._settings, "transcription", session),
                 deadline_s=self._settings.deadline_s,
+                naming=names_asked_of(self._naming, session),
                 on_progress=progress.note,
             )
 
@@ -60,11 +64,11 @@ def check_endpoints(settings: EndpointSettings) -> None:
 def main() -> None:
     """Run the worker until it is told to stop."""
     try:
-        settings = load_settings(os.environ).endpoints
-        check_endpoints(settings)
+        settings = load_settings(os.environ)
+        check_endpoints(settings.endpoints)
     except ConfigurationError as error:
         exit_misconfigured(error)
-    serve(Orchestrator(settings), concurrency=settings.concurrency)
+    serve(Orchestrator(settings.endpoints, naming=settings.naming), concurrency=settings.endpoints.concurrency)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def request_audio(audio: str | Path | bytes, *, limits: AudioLimits, body_limit_
     for a URL that no worker would fetch, InvalidInputError for a missing or empty file and InputTooLargeError for
     one that does not fit even so; decoding errors pass through.
     """
-    if isinstance(audio, str) and _is_remote(audio):
+    if isinstance(audio, str) and is_remote(audio):
         return audio
     content = audio if isinstance(audio, bytes) else _read(Path(audio))
     if not content:
@@ -40,7 +40,7 @@ def request_audio(audio: str | Path | bytes, *, limits: AudioLimits, body_limit_
     return base64.b64encode(content).decode()
 
 
-def _is_remote(audio: str) -> bool:
+def is_remote(audio: str) -> bool:
     """Tell a URL or data URI from a path; raises AudioUrlError for a URL that no worker would fetch."""
     scheme = SCHEME.match(audio.strip())
     if scheme is None:

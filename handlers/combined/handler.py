@@ -1,105 +1,119 @@
 """Both models in one worker: the orchestrator's request and result without the orchestrator."""
 
-import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from types import MappingProxyType
+from typing import Any
 
 from common.answer import Heard, diarized_turns, orchestrated_answer
 from common.audio.limits import SAMPLE_RATE
 from common.contract import OrchestrationRequest, SpanIn
-from common.errors import EngineError, JobCancelledError, ParleyError
+from common.earlier_words import check_words, earlier_heard, earlier_report
+from common.errors import ParleyError
 from common.logs import set_up_logs
+from common.naming.unnamed_speakers import NAMING_SHARE, check_naming
 from common.progress import Tick, part_of
-from common.repair import REPAIR_SHARE, after_repair, not_repaired, plan_repair
+from common.repair import REPAIR_SHARE
 from common.runpod_loop import post_progress, serve
-from common.settings import load_settings
-from common.timeline import Turn
+from common.settings import NamingSettings, load_settings
+from handlers.combined.naming import named
+from handlers.combined.repair import attempted, repaired
 from handlers.device import let_others_compute
 from handlers.diarization.engine import DiarizationEngine
 from handlers.diarization.handler import diarize
+from handlers.diarization.known import voice_sources
 from handlers.diarization.pyannote_engine import find_engine as find_diarization
 from handlers.transcription.engine import TranscriptionEngine
 from handlers.transcription.handler import find_engine as find_transcription
 from handlers.transcription.handler import report
 from handlers.transcription.spans import transcribe_spans
-from handlers.worker import Worker, load_or_exit
+from handlers.worker import Samples, Worker, load_or_exit
 
-FoundT = TypeVar("FoundT")
-
-logger = logging.getLogger(__name__)
+NO_NAMING = NamingSettings()
+Spoken = Mapping[str, Any] | ParleyError  # the diarization's result, or the error it ended with
+Found = tuple[Heard, dict[str, Any], Spoken | None]  # the words, the report on them, the speakers if asked for
 
 
 def transcribe_and_diarize(
     transcription: TranscriptionEngine,
     diarization: DiarizationEngine,
     request: OrchestrationRequest,
-    samples: NDArray[np.float32],
+    samples: Samples,
     tick: Tick,
+    recordings: Mapping[str, Samples] = MappingProxyType({}),
+    *,
+    naming: NamingSettings = NO_NAMING,
 ) -> dict[str, Any]:
-    """Return the orchestrator's result for mono 16 kHz `samples`, without its `timings`."""
-    transcribed = partial(_transcribed, transcription, samples=samples)
-    if not request.diarize:
-        heard = transcribed(request, spans=None, tick=tick)
-        return orchestrated_answer(request, heard=heard, transcription=report(transcription), diarization=None)
-    first, second, repair = _parts(tick, repairing=request.repair)
-    heard = transcribed(request, spans=None, tick=first)
-    spoken = _attempted("diarization", lambda: diarize(diarization, request, samples, second))
-    warnings: list[str] = []
-    if not isinstance(spoken, ParleyError):
-        heard, warnings = _repaired(partial(transcribed, tick=repair), request, heard, diarized_turns(spoken))
-    about = report(transcription)
-    about["warnings"] += warnings
-    return orchestrated_answer(request, heard=heard, transcription=about, diarization=spoken)
+    """Return the orchestrator's result for mono 16 kHz `samples`, without its `timings`.
+
+    `recordings` are those of known speakers, for all that `further_audio` names.
+    """
+    check_words(request)
+    check_naming(request, available=bool(naming.url))
+    models_done = 1 - NAMING_SHARE if request.name_speakers else 1.0
+    job = _Job(transcription, diarization, request, samples, recordings)
+    heard, about, spoken = job.found(part_of(tick, 0.0, models_done))
+    names: dict[str, str] = {}
+    if request.name_speakers and isinstance(spoken, Mapping):
+        names, warnings = named(request, heard, spoken, settings=naming, tick=part_of(tick, models_done, 1.0))
+        about["warnings"] += warnings
+    answer = orchestrated_answer(request, heard=heard, transcription=about, diarization=spoken, names=names)
+    if request.words is not None:
+        del answer["models"]["transcription"]  # none ran
+    return answer
+
+
+def further_audio(request: OrchestrationRequest) -> dict[str, str]:
+    """Return the recordings of known speakers that are needed, by the name of their field."""
+    return voice_sources(request) if request.diarize else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One request and the engines that work on it, one after the other."""
+
+    transcription: TranscriptionEngine
+    diarization: DiarizationEngine
+    request: OrchestrationRequest
+    samples: Samples
+    recordings: Mapping[str, Samples]
+
+    def found(self, tick: Tick) -> Found:
+        """Return the words, of the request or transcribed, and the speakers where they are asked for."""
+        if not self.request.diarize:
+            return self._transcribed(self.request, spans=None, tick=tick), report(self.transcription), None
+        if self.request.words is not None:
+            spoken = self._diarized(tick)
+            heard = earlier_heard(self.request, spoken)
+            return heard, earlier_report(heard, spoken), spoken
+        return self._both(tick)
+
+    def _both(self, tick: Tick) -> Found:
+        first, second, again = _parts(tick, repairing=self.request.repair)
+        heard = self._transcribed(self.request, spans=None, tick=first)
+        spoken, about = self._diarized(second), report(self.transcription)
+        if isinstance(spoken, Mapping):
+            decode = partial(self._transcribed, tick=again)
+            heard, warnings = repaired(decode, self.request, heard, diarized_turns(spoken).turns)
+            about["warnings"] += warnings
+        return heard, about, spoken
+
+    def _transcribed(self, request: OrchestrationRequest, *, spans: Sequence[SpanIn] | None, tick: Tick) -> Heard:
+        found = transcribe_spans(self.transcription, self.samples, spans=spans, fields=request, tick=tick)
+        duration_s = len(self.samples) / SAMPLE_RATE
+        return Heard(words=found.words, language=found.language, duration_s=duration_s, coverage=found.coverage)
+
+    def _diarized(self, tick: Tick) -> Spoken:
+        return attempted(
+            "diarization", lambda: diarize(self.diarization, self.request, self.samples, tick, self.recordings)
+        )
 
 
 def _parts(tick: Tick, *, repairing: bool) -> tuple[Tick, Tick, Tick]:
     both = 1 - REPAIR_SHARE if repairing else 1.0
     return part_of(tick, 0.0, both / 2), part_of(tick, both / 2, both), part_of(tick, both, 1.0)
-
-
-def _transcribed(
-    engine: TranscriptionEngine,
-    request: OrchestrationRequest,
-    *,
-    samples: NDArray[np.float32],
-    spans: Sequence[SpanIn] | None,
-    tick: Tick,
-) -> Heard:
-    found = transcribe_spans(engine, samples, spans=spans, fields=request, tick=tick)
-    duration_s = len(samples) / SAMPLE_RATE
-    return Heard(words=found.words, language=found.language, duration_s=duration_s, coverage=found.coverage)
-
-
-def _repaired(
-    transcribed: Callable[..., Heard], request: OrchestrationRequest, heard: Heard, turns: Sequence[Turn]
-) -> tuple[Heard, list[str]]:
-    """Return `heard` with the words found in speech that had none, and a warning where that failed."""
-    repair = plan_repair(heard, turns)
-    if not (request.repair and repair.spans):
-        return after_repair(heard, turns, repair=repair, found=None), []
-    asked = request.model_copy(update={"language": request.language or repair.language})
-    spans = [SpanIn(start=start, end=end) for start, end in repair.spans]
-    found = _attempted("transcription", lambda: transcribed(asked, spans=spans))
-    if isinstance(found, JobCancelledError):
-        raise found
-    if isinstance(found, ParleyError):
-        return after_repair(heard, turns, repair=repair, found=None), [not_repaired(found)]
-    return after_repair(heard, turns, repair=repair, found=found), []
-
-
-def _attempted(model: str, work: Callable[[], FoundT]) -> FoundT | ParleyError:
-    try:
-        return work()
-    except ParleyError as error:
-        return error
-    except Exception:  # where each model is a worker of its own, this is its process boundary
-        logger.exception("%s_crashed", model)
-        return EngineError(f"the {model} model failed on this audio; the worker's log has the cause")
 
 
 def main() -> None:
@@ -114,9 +128,10 @@ def main() -> None:
     worker = Worker(
         name="combined",
         request_type=OrchestrationRequest,
-        infer=partial(transcribe_and_diarize, transcription, diarization),
+        infer=partial(transcribe_and_diarize, transcription, diarization, naming=settings.naming),
         limits=settings.limits,
         post_progress=post_progress,
+        further_audio=further_audio,
     )
     serve(worker)
 

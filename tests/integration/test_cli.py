@@ -64,6 +64,57 @@ def test_transcribe_prints_the_text(run, recording):
     assert asked["input"]["audio"] == "UklGRi4uLi4="
 
 
+def test_speakers_are_told_apart_by_voice_and_named(run, recording, tmp_path):
+    (tmp_path / "sheila.wav").write_bytes(b"voice")
+    known = ("--known", f"Sheila={tmp_path / 'sheila.wav'}", "--known", "Ada=https://example.org/ada.wav?a=b")
+    flags = ("--name", "SPEAKER_01=Bob Fox", "--name", "SPEAKER_02=Eve", "--name-speakers", "--speaker-confidence")
+    code, _, _, asked = run("transcribe", recording, *known, *flags, final=completed(ANSWER))
+    assert code == 0
+    assert asked["input"]["known_speakers"] == [
+        {"name": "Sheila", "audio": "dm9pY2U="},
+        {"name": "Ada", "audio": "https://example.org/ada.wav?a=b"},
+    ]
+    assert asked["input"]["speaker_names"] == {"SPEAKER_01": "Bob Fox", "SPEAKER_02": "Eve"}
+    assert (asked["input"]["name_speakers"], asked["input"]["speaker_confidence"]) == (True, True)
+
+
+def test_diarize_knows_voices_too(run, recording):
+    _, _, _, asked = run("diarize", recording, "--known", f"Sheila={recording}", final=completed(DIARIZED))
+    assert asked["input"]["known_speakers"] == [{"name": "Sheila", "audio": "UklGRi4uLi4="}]
+
+
+def test_earlier_words_get_new_speakers(run, recording, tmp_path):
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps(HEARD), encoding="utf-8")
+    _, out, _, asked = run("transcribe", recording, "--words", earlier, "--speakers", 3, final=completed(ANSWER))
+    assert out == "SPEAKER_00: Hello there.\n"
+    assert asked["input"]["words"] == HEARD["words"]
+    assert (asked["input"]["num_speakers"], asked["input"]["language"]) == (3, "en")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot read earlier.json: No such file or directory [invalid_input]"),
+        ("SPEAKER_00: Hello", "earlier.json is not JSON; make it with --format verbose_json [invalid_input]"),
+        ('{"text": "Hello"}', "ask for response_format verbose_json with timestamps true [invalid_input]"),
+        ("[]", "is the object that response_format verbose_json gives [invalid_input]"),
+    ],
+)
+def test_a_file_without_words_never_reaches_the_endpoint(run, recording, tmp_path, monkeypatch, content, reason):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "earlier.json").write_text(content, encoding="utf-8")
+    code, _, err, asked = run("transcribe", recording, "--words", "earlier.json", final=completed(ANSWER))
+    assert (code, asked) == (2, None)
+    assert err.endswith(f"{reason}\n")
+
+
+def test_a_missing_voice_never_reaches_the_endpoint(run, recording):
+    code, _, err, asked = run("transcribe", recording, "--known", "Ada=none.wav", final=completed(ANSWER))
+    assert (code, asked, err) == (2, None, "error: cannot read none.wav: no such file [invalid_input]\n")
+
+
 def test_speech_without_words_is_told_beside_the_text(run, recording):
     coverage = {"speech_s": 9.0, "repaired_s": 2.0, "empty_s": 1.5, "empty": [{"start": 1.0, "end": 2.5}], "failed": []}
     _, out, err, _ = run("transcribe", recording, final=completed({**ANSWER, "coverage": coverage}))
@@ -133,6 +184,14 @@ def test_usage_errors_exit_with_2(capsys):
         main(["transcribe"])
     assert caught.value.code == 2
     assert "the following arguments are required: audio" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pair", ["Sheila", "=a.wav", "Sheila="])
+def test_half_a_pair_is_a_usage_error(capsys, pair):
+    with pytest.raises(SystemExit) as caught:
+        main(["diarize", "a.wav", "--known", pair])
+    assert caught.value.code == 2
+    assert "has not the form LEFT=RIGHT" in capsys.readouterr().err
 
 
 def test_an_unconfigured_client_says_what_to_set(monkeypatch, recording, capsys):

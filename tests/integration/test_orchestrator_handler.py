@@ -3,10 +3,11 @@ import json
 import pytest
 
 from common.errors import ConfigurationError
-from common.settings import load_settings
+from common.settings import NamingSettings, load_settings
 from orchestrator import handler
 from orchestrator.handler import Orchestrator, check_endpoints
-from tests.support.fake_endpoint import HEARD
+from tests.support.fake_chat_server import chat_server, names
+from tests.support.fake_endpoint import DIARIZED, HEARD
 from tests.support.scripted_server import scripted_server
 
 JOB = {"id": "job-9", "input": {"audio": "https://example.org/a.wav", "diarize": False}}
@@ -18,14 +19,14 @@ def settings(url):
     return load_settings({**env, "DIARIZATION_ENDPOINT_ID": "endpoint"}).endpoints
 
 
-async def answered(job, status):
+async def answered(job, status, *, naming=None):
     posted = []
 
     async def post(job, progress):
         posted.append((job["id"], progress))
 
     async with scripted_server({"run": [{"id": "job-1"}], "status/job-1": [RUNNING] * 12 + [status]}) as script:
-        return await Orchestrator(settings(script.url), post=post)(job), posted
+        return await Orchestrator(settings(script.url), naming=naming, post=post)(job), posted
 
 
 async def test_a_job_is_answered_and_its_progress_posted():
@@ -45,6 +46,22 @@ async def test_a_bad_request_reaches_no_endpoint():
     answer, posted = await answered({"id": "job-9", "input": {"audio": "x", "speakers": 2}}, None)
     assert json.loads(answer["error"])["param"] == "speakers"
     assert posted == []
+
+
+async def test_earlier_words_are_given_speakers_and_names():
+    job = {"id": "job-9", "input": {**JOB["input"], "diarize": True, "words": HEARD["words"], "name_speakers": True}}
+    async with chat_server(names(SPEAKER_01="Hello")) as chat:
+        naming = NamingSettings(url=chat.url, model="llama3.2")
+        answer, posted = await answered(job, {"status": "COMPLETED", "output": DIARIZED}, naming=naming)
+    assert (answer["text"], answer["speaker_names"]) == ("Hello there. Hi.", {"SPEAKER_01": "Hello"})
+    assert posted[0][1]["stage"] == "diarization"
+
+
+async def test_names_without_a_language_model_reach_no_endpoint():
+    job = {"id": "job-9", "input": {**JOB["input"], "diarize": True, "name_speakers": True}}
+    answer, posted = await answered(job, None)
+    error = json.loads(answer["error"])
+    assert (error["code"], error["param"], posted) == ("invalid_input", "name_speakers", [])
 
 
 def test_a_worker_that_knows_no_endpoints_does_not_start(monkeypatch, capsys):

@@ -1,0 +1,133 @@
+import base64
+import json
+
+import pytest
+
+from common.audio.limits import AudioLimits
+from common.errors import EmptyAudioError, InputTooLargeError, InvalidInputError
+from orchestrator import upload
+from orchestrator.endpoints import RUN_BODY_BYTES
+from orchestrator.request_parts import carried_words, with_recordings
+
+LIMITS = AudioLimits()
+URL = "https://example.org/a.wav"
+
+
+def prepared(audio=URL, unsent=(), **options):
+    return with_recordings(audio, options, limits=LIMITS, unsent=unsent)
+
+
+@pytest.fixture
+def shrinking(monkeypatch):
+    """Let every recording that is too big be re-encoded to what fits; tells the room each was given."""
+    rooms = []
+
+    def shrunk(content, limits, room_bytes):
+        rooms.append(room_bytes)
+        return bytes(room_bytes * 3 // 4 - 3)
+
+    monkeypatch.setattr(upload, "_shrunk", shrunk)
+    return rooms
+
+
+def test_voices_are_embedded_as_the_recording_is(tmp_path):
+    path = tmp_path / "sheila.wav"
+    path.write_bytes(b"voice")
+    known = [{"name": "Sheila", "audio": path}, {"name": "Ada", "audio": b"other"}, {"name": "Eve", "audio": str(path)}]
+    fields = prepared(b"talk", known_speakers=known, num_speakers=2)
+    assert base64.b64decode(fields["audio"]) == b"talk"
+    assert [base64.b64decode(one["audio"]) for one in fields["known_speakers"]] == [b"voice", b"other", b"voice"]
+    assert [one["name"] for one in fields["known_speakers"]] == ["Sheila", "Ada", "Eve"]
+    assert fields["num_speakers"] == 2
+
+
+def test_urls_and_embeddings_pass_as_they_are():
+    known = [{"name": "Sheila", "audio": URL}, {"name": "Ada", "embedding": [0.5, 1.0]}]
+    assert prepared(known_speakers=known) == {"audio": URL, "known_speakers": known}
+    assert prepared(known_speakers=tuple(known))["known_speakers"] == known
+
+
+@pytest.mark.parametrize("known", ["Sheila", 7, None, ["Sheila"], [{"name": "Sheila", "audio": 7}]])
+def test_what_is_no_known_speaker_is_left_to_the_contract(known):
+    assert prepared(known_speakers=known)["known_speakers"] == known
+
+
+@pytest.mark.parametrize(
+    ("audio", "kind", "words"),
+    [
+        ("no/such.wav", InvalidInputError, "known speaker Sheila: cannot read no/such.wav"),
+        (b"", EmptyAudioError, "known speaker Sheila: the audio file is empty"),
+    ],
+)
+def test_a_voice_that_cannot_be_sent_is_named(audio, kind, words):
+    known = [{"name": "Ada", "embedding": [0.5, 1.0]}, {"name": "Sheila", "audio": audio}]
+    with pytest.raises(kind, match=words) as caught:
+        prepared(known_speakers=known)
+    assert caught.value.param == "known_speakers.1.audio"
+
+
+def test_several_recordings_share_the_room_of_one_request(shrinking):
+    known = [{"name": name, "audio": bytes(6_000_000)} for name in ("Sheila", "Ada")]
+    fields = prepared(bytes(12_000_000), known_speakers=known)
+    assert shrinking[:2] == [2_000_000, 2_000_000]
+    assert len(json.dumps(fields)) <= RUN_BODY_BYTES
+    assert len(fields["audio"]) > 5_900_000
+
+
+def test_earlier_words_take_their_room_from_the_recording_where_they_are_sent(shrinking):
+    words = [{"word": "wörd", "start": 0.1, "end": 0.2}] * 40_000
+    assert len(json.dumps(prepared(bytes(12_000_000), words=words))) <= RUN_BODY_BYTES
+    prepared(bytes(12_000_000), words=words, unsent=("words",))
+    assert shrinking[1] - shrinking[0] == len(json.dumps(words)) + len('"words": ')
+
+
+def test_a_recording_for_which_there_is_no_room_is_refused():
+    words = [{"word": "word", "start": 0.1, "end": 0.2}] * 250_000
+    with pytest.raises(InputTooLargeError, match=r"without the audio the request has 11\.0 MB, of at most 10"):
+        prepared(b"talk", words=words)
+    assert prepared(words=words)["audio"] == URL
+
+
+def test_a_voice_too_long_to_fit_says_what_is_enough(monkeypatch):
+    def refuse(content, limits, room_bytes):
+        raise InputTooLargeError("90 minutes of audio do not fit one request", param="audio")
+
+    monkeypatch.setattr(upload, "_shrunk", refuse)
+    with pytest.raises(InputTooLargeError, match=r"Ada: 90 minutes .* a few seconds of the voice are enough"):
+        prepared(known_speakers=[{"name": "Ada", "audio": bytes(8_000_000)}])
+
+
+def test_an_earlier_result_gives_its_words_and_its_language():
+    words = [
+        {"word": "Hi,", "start": 0.1, "end": 0.2, "confidence": 0.5, "speaker": "SPEAKER_00", "overlap": True},
+        {"word": "好", "start": 0.2, "end": 0.3, "space_before": False, "speaker": None},
+    ]
+    assert carried_words({"language": "en", "words": words, "text": "Hi,好"}) == {
+        "language": "en",
+        "words": [
+            {"word": "Hi,", "start": 0.1, "end": 0.2, "confidence": 0.5},
+            {"word": "好", "start": 0.2, "end": 0.3, "space_before": False},
+        ],
+    }
+    assert carried_words({"language": "und", "words": []}) == {"words": []}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"text": "only text"},
+        {"words": None},
+        {"words": [{"word": "Hi"}]},
+        {"words": [{"word": "a", "start": 2, "end": 1}]},
+    ],
+)
+def test_a_result_without_words_says_what_to_ask_for(result):
+    with pytest.raises(InvalidInputError, match=r"verbose_json with timestamps true|must satisfy"):
+        carried_words(result)
+
+
+@pytest.mark.parametrize("result", [None, "text", [{"word": "Hi", "start": 0.0, "end": 0.1}]])
+def test_what_is_no_result_is_refused(result):
+    with pytest.raises(InvalidInputError, match="the object that response_format verbose_json gives") as caught:
+        carried_words(result)
+    assert caught.value.param == "words"
