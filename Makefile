@@ -8,7 +8,7 @@ PIP := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constra
 AUDIO ?=
 export AUDIO
 
-.PHONY: install demo test check docs constraints bench-longform bench-endurance bench-load clean
+.PHONY: install demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices clean
 
 install: $(INSTALLED)
 
@@ -57,6 +57,20 @@ bench-endurance: $(TESTABLE)
 # Loading a full-size Parakeet, NeMo's way and Parley's; QUICK=1: a smaller one, once; CACHE=folder: where it is kept.
 bench-load: $(TESTABLE)
 	@$(BIN)/python -m benchmarks.load
+
+# Who said which word, against other projects' rules; QUICK=1: a few conversations; DATA=folder: recorded ones;
+# CACHE=folder: where the words and turns that the engines found are kept.
+bench-attribution: $(TESTABLE) $(VENV)/whisperx
+	@$(BIN)/python -m benchmarks.attribution
+
+# Alone: what it depends on is pinned to other versions than ours.
+$(VENV)/whisperx: $(TESTABLE)
+	@$(PIP) --no-deps whisperx==3.8.6 || echo 'WARNING: whisperx could not be installed; only our own version of its rule runs'
+	@touch $@
+
+# Known speakers and strangers: similarities, false names, misses; QUICK=1: fewer; DATA=folder: more than two voices.
+bench-voices: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.voices
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
