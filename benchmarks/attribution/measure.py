@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 
+from benchmarks.attribution import baselines
 from benchmarks.attribution.alignment import Normaliser
 from benchmarks.attribution.conversations import Conversation
 from benchmarks.attribution.recognition import Heard
@@ -27,12 +28,16 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One conversation: how many speakers were found, how well (DER), and the scores of every rule."""
+    """One conversation: how many speakers were found, how well (DER), and the scores of every rule.
+
+    `unreachable` are the words whose speaker the diarization does not hear anywhere near.
+    """
 
     conversation: Conversation
     words: int
     speakers_found: int
     der: Rate
+    unreachable: Rate
     scores: dict[str, Scores]
 
 
@@ -51,6 +56,9 @@ def score(heard: Heard, rules: dict[str, Rule], *, normalise: Normaliser) -> Row
         words=len(truth.spoken_by),
         speakers_found=len({turn.speaker for turn in heard.spoken.turns}),
         der=diarization_errors(conversation, heard.spoken.turns),
+        unreachable=truth.unreachable(
+            baselines.whisperx_fill_nearest(heard.words, heard.spoken.turns), heard.spoken.turns
+        ),
         scores={name: _scores(heard, truth, rule, oracle) for name, rule in rules.items()},
     )
 

@@ -42,9 +42,9 @@ class Report:
         document = {
             "wder": self._each(_wder),
             "cpwer": self._each(lambda scores: scores.cp_wer),
-            "ratio_to_whisperx": round(total(ours).percent / total(theirs).percent, 3)
-            if total(theirs).errors
-            else None,
+            "ratio_to_whisperx": self._ratio(self.pooled),
+            "ratio_by_split": {split: self._ratio(self._of_split(split)) for split in (DEVELOPMENT, HELD_OUT)},
+            "unreachable": _percent(total([row.unreachable for row in self.pooled])),
             **self.speed,
             "tcpwer": self._each(lambda scores: scores.tcp_wer or NONE) if self._has_tcp_wer() else None,
             "oracle_wder": self._each(_oracle),
@@ -114,10 +114,16 @@ class Report:
             f"{total(ours).percent - total(theirs).percent:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}; "
             f"the conversation that changes for the worst: {worst}, {points:+.2f} points"
         )
+        lost = total([row.unreachable for row in self.pooled])
+        yield f"no rule can be below {lost.percent:.2f} %: words whose speaker the diarization does not hear nearby"
         yield (
             f"3 h, 36,000 words, 6,000 turns: parley {self.speed['merge_s']} s, whisperx "
             f"({self.speed['whisperx_is']}) {self.speed['whisperx_s']} s"
         )
+
+    def _ratio(self, rows: Sequence[Row]) -> float | None:
+        ours, theirs = (total([row.scores[rule].wder for row in rows]) for rule in (PARLEY, WHISPERX))
+        return round(ours.percent / theirs.percent, 3) if theirs.errors else None
 
     def _has_tcp_wer(self) -> bool:
         return all(row.scores[PARLEY].tcp_wer is not None for row in self.rows)

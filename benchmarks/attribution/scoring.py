@@ -10,9 +10,10 @@ from scipy.optimize import linear_sum_assignment
 
 from benchmarks.attribution.alignment import Normaliser, align, heard_words
 from benchmarks.attribution.conversations import Utterance
-from common.timeline import Word
+from common.timeline import Turn, Word
 from orchestrator.demo_score import cp_word_error_rate
 
+REACH_S = 0.5  # beyond the times of a word
 COLLAR_S = 5.0  # what meeteval's authors use for words without exact times
 
 
@@ -38,6 +39,7 @@ class Truth:
     def __init__(self, utterances: Sequence[Utterance], words: Sequence[Word], *, normalise: Normaliser) -> None:
         self._normalise = normalise
         self._utterances = utterances
+        self._words = words
         pieces = heard_words(words, normalise)
         found = align(utterances, [piece for _, piece in pieces], normalise=normalise)
         self.spoken_by = [(index, one[0]) for (index, _), one in zip(pieces, found, strict=True) if one is not None]
@@ -52,6 +54,19 @@ class Truth:
         names = mapping(pairs)
         right = sum(names.get(labels[index]) == speaker for index, speaker in self.spoken_by if labels[index])
         return Rate(errors=len(self.spoken_by) - right, words=len(self.spoken_by))
+
+    def unreachable(self, labels: Sequence[str | None], turns: Sequence[Turn]) -> Rate:
+        """Return how many of the aligned words no rule can get right: their speaker has no turn within REACH_S.
+
+        Which label stands for which speaker is told by `labels`, one per word.
+        """
+        names = mapping(Counter((who, labels[index]) for index, who in self.spoken_by if labels[index] is not None))
+        lost = sum(not self._reached(index, who, turns, names) for index, who in self.spoken_by)
+        return Rate(errors=lost, words=len(self.spoken_by))
+
+    def _reached(self, index: int, who: str, turns: Sequence[Turn], names: dict[Any, str]) -> bool:
+        start, end = self._words[index].start - REACH_S, self._words[index].end + REACH_S
+        return any(names.get(turn.speaker) == who and turn.start < end and turn.end > start for turn in turns)
 
     def wrong(self, labels: Sequence[str | None]) -> list[tuple[int, str, str | None]]:
         """Return each word with the wrong label: its index, who said it, and whose it was taken for."""

@@ -47,7 +47,8 @@ def row(name, parley, whisperx, **about):
         return Scores(wder=rate(errors), cp_wer=rate(9), tcp_wer=None, oracle_wder=rate(1), without_speaker=2)
 
     found = {"parley": scores(parley), "whisperx": scores(whisperx)}
-    return Row(conversation=conversation(name, **about), words=100, speakers_found=2, der=rate(7), scores=found)
+    own = conversation(name, **about)
+    return Row(conversation=own, words=100, speakers_found=2, der=rate(7), unreachable=rate(3), scores=found)
 
 
 ROWS = [
@@ -64,6 +65,7 @@ def test_the_line_of_json_has_what_is_judged():
     assert line["wder"] == {"parley": 3.0, "whisperx": 8.0}
     assert line["cpwer"] == {"parley": 9.0, "whisperx": 9.0}
     assert line["ratio_to_whisperx"] == 0.375
+    assert (line["ratio_by_split"], line["unreachable"]) == ({"development": 0.2, "held-out": 1.25}, 3.0)
     assert (line["merge_s"], line["whisperx_s"]) == (0.05, 0.4)
     assert (line["worst_conversation"], line["worst_conversation_points"]) == ("two", 1.0)
     assert (line["development"]["parley"], line["held-out"]["parley"]) == (2.0, 5.0)

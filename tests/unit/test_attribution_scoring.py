@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.attribution.conversations import spoken
 from benchmarks.attribution.scoring import Rate, Truth
-from common.timeline import Word
+from common.timeline import Turn, Word
 from tests.support.optional import needed
 
 UTTERANCES = [spoken("A", 0.0, 2.0, "good morning my friend"), spoken("B", 2.0, 4.0, "how are you today")]
@@ -64,6 +64,12 @@ def test_in_overlap_the_truth_is_whose_word_it_is():
     words = [Word(text, n * 0.5, n * 0.5 + 0.5) for n, text in enumerate(texts)]
     assert wder("aaaaaaaa", words=words, utterances=utterances) == (1, 8)
     assert wder("aaabaaaa", words=words, utterances=utterances) == (0, 8)
+
+
+def test_words_whose_speaker_has_no_turn_nearby_are_beyond_any_rule():
+    turns = [Turn(0.0, 2.0, "a"), Turn(3.4, 4.0, "b"), Turn(2.0, 2.6, "c")]
+    beyond = truth().unreachable(list("aaaabbbb"), turns)
+    assert (beyond.errors, beyond.words) == (1, 8)  # "how" ends at 2.5 s; "are" at 3.0 s is less than 0.5 s away
 
 
 def test_wrong_words_are_listed_with_who_said_them_and_whose_they_were_taken_for():
