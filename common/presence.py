@@ -20,6 +20,8 @@ CLEAR_WORD_US = 300_000  # a word as long speaks with its full weight,
 LEAST_WEIGHT = 0.2  # one without duration with this part of it
 SHORTER_TURN = 0.3  # more evidence where two talk at once for the one whose turn is shorter: it is there for its words
 OVERLAP = 0.5  # of a word: two who talk that much of it talk at once
+LEAST_DOUBT = 0.01  # in the confidence, on either side
+IMPOSSIBLE = -(10**9)  # evidence for a speaker who is too far away
 UNITS = 1_000  # evidence is counted in thousandths, so that sums are exact
 
 
@@ -27,50 +29,62 @@ UNITS = 1_000  # evidence is counted in thousandths, so that sums are exact
 class Presence:
     """How present each speaker is while each word is said, as arrays of shape (words, speakers).
 
-    `share` is the part of the word in all of the speaker's turns, `clear` in both kinds of turns, weighted. In
-    microseconds, `distance` is that from the nearest turn, `length` that of the speaker's last turn begun before the
-    middle of the word.
+    `reachable` are the speakers who talk near enough. `share` is the part of the word in a speaker's turns; `present`
+    is that in all and in the exclusive turns, weighted, or how near the turns are where nobody talks. `length` is that
+    of the speaker's last turn begun before the middle of the word, in microseconds.
     """
 
+    reachable: NDArray[np.bool_]
     share: NDArray[np.float64]
-    clear: NDArray[np.float64]
-    distance: Microseconds
+    present: NDArray[np.float64]
     length: Microseconds
 
     @classmethod
-    def of(cls, starts: Microseconds, ends: Microseconds, talks: Sequence[Talk], exclusive: Sequence[Talk]) -> Self:
-        """Measure it; `talks` and `exclusive` are of the same speakers."""
+    def of(
+        cls,
+        starts: Microseconds,
+        ends: Microseconds,
+        *,
+        talks: Sequence[Talk],
+        exclusive: Sequence[Talk],
+        max_gap_us: int,
+    ) -> Self:
+        """Measure it for words in order of time; `talks` and `exclusive` are of the same speakers."""
         firsts, lasts = starts, np.maximum(ends, starts + MIN_WORD_US)
-        within = np.stack([talk.within(firsts, lasts) for talk in talks], axis=1)
-        alone = np.stack([talk.within(firsts, lasts) for talk in exclusive], axis=1)
-        durations = (lasts - firsts)[:, None]
+        distance = np.stack([talk.distance(starts, ends) for talk in talks], axis=1)
+        share, alone = (
+            np.stack([talk.within(firsts, lasts) for talk in kind], axis=1) / (lasts - firsts)[:, None]
+            for kind in (talks, exclusive)
+        )
+        reachable = np.asarray(distance <= max_gap_us, np.bool_)
+        inside = np.where(reachable, (1 - EXCLUSIVE_SHARE) * share + EXCLUSIVE_SHARE * alone, 0.0)
+        beside = np.where(reachable, NEARBY * np.exp(-distance / NEARBY_US), 0.0)
         return cls(
-            share=within / durations,
-            clear=((1 - EXCLUSIVE_SHARE) * within + EXCLUSIVE_SHARE * alone) / durations,
-            distance=np.stack([talk.distance(starts, ends) for talk in talks], axis=1),
+            reachable=reachable,
+            share=share,
+            present=np.where(inside.any(axis=1, keepdims=True), inside, beside),
             length=np.stack([talk.length((firsts + lasts) // 2) for talk in talks], axis=1),
         )
 
     def evidence(self, durations: Microseconds) -> Scores:
         """Return the logarithm of what speaks for each speaker, weighted by how long the word is, in UNITS."""
-        beside = NEARBY * np.exp(-self.distance / NEARBY_US)
-        present = np.where(self.clear.any(axis=1, keepdims=True), self.clear, beside)
         weights = LEAST_WEIGHT + (1 - LEAST_WEIGHT) * np.minimum(durations / CLEAR_WORD_US, 1)
-        evidence = np.log(DOUBT + present) + SHORTER_TURN * self._shorter_of_many()
-        return np.asarray(np.rint(UNITS * weights[:, None] * evidence), np.int64)
+        evidence = np.log(DOUBT + self.present) + SHORTER_TURN * self._shorter_of_many()
+        counted = np.rint(UNITS * weights[:, None] * evidence).astype(np.int64)
+        return np.where(self.reachable, counted, IMPOSSIBLE)
+
+    def overlap(self) -> NDArray[np.bool_]:
+        """Tell of each word whether two speakers talk during most of it."""
+        return np.asarray(np.sum(self.share >= OVERLAP, axis=1) > 1, np.bool_)
+
+    def confidence(self, path: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return how much of what is present is the speaker's in `path`, for each word; some doubt always stays."""
+        own = self.present[np.arange(len(path)), path]
+        return np.asarray((own + LEAST_DOUBT) / (self.present.sum(axis=1) + 2 * LEAST_DOUBT), np.float64)
 
     def _shorter_of_many(self) -> NDArray[np.bool_]:
         """Tell who of several who talk during most of a word has the shortest turn."""
         talking = self.share >= OVERLAP
         lengths = np.where(talking, self.length, NEVER_US)
-        many = np.sum(talking, axis=1, keepdims=True) > 1
-        return np.asarray(talking & many & (lengths == lengths.min(axis=1, keepdims=True)), np.bool_)
-
-    def confidence(self, path: NDArray[np.intp]) -> list[float]:
-        """Return the part of the evidence that is for the speaker of each word in `path`; some doubt is left always."""
-        rows = np.arange(len(path))
-        return list(((self.clear[rows, path] + DOUBT / 10) / (self.clear.sum(axis=1) + DOUBT / 5)).tolist())
-
-    def overlap(self) -> list[bool]:
-        """Tell of each word whether two speakers talk during most of it."""
-        return list((np.sum(self.share >= OVERLAP, axis=1) > 1).tolist())
+        shortest = lengths == lengths.min(axis=1, keepdims=True)
+        return np.asarray(talking & self.overlap()[:, None] & shortest, np.bool_)

@@ -45,7 +45,7 @@ def ends_sentence(before: Sequence[Word], following: Word) -> bool:
         return False
     if _goes_on(text, after):
         return False
-    return text[-1] != "." or (following.space_before and not _abbreviates(text) and not _is_item(text, before))
+    return text[-1] != "." or (following.space_before and not abbreviates(text) and not _is_item(text, before))
 
 
 def ends_clause(text: str) -> bool:
@@ -86,7 +86,8 @@ def _goes_on(text: str, after: str) -> bool:
     return text[-1] in ".…" and after[:1].islower()
 
 
-def _abbreviates(text: str) -> bool:
+def abbreviates(text: str) -> bool:
+    """Tell whether `text`, which ends with a full stop, is an abbreviation or an initial."""
     bare = text.lstrip(CLOSERS + "([{“‘«‹")
     return bool(DOTTED.fullmatch(bare) or INITIAL.fullmatch(bare)) or _bare(text) in ABBREVIATIONS
 

@@ -1,67 +1,83 @@
 """The likeliest sequence of speakers: what speaks for each at every word, against what a change between words costs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 Scores = NDArray[np.int64]
+Path = NDArray[np.intp]
+
+LONG_SECTION = 32  # words; so long ones are few, and numpy's steps are dear for few
 
 
-def best_path(evidence: Scores, change_costs: Scores) -> NDArray[np.intp]:
+def best_path(evidence: Scores, change_costs: Scores) -> Path:
     """Return the speaker of each word, so that the sum of their evidence less the costs of changes is greatest.
 
     `evidence` has the shape (words, speakers), `change_costs` (words - 1,), none below zero; both are whole numbers, so
-    that equal sums are equal. Of equal paths the one that changes late, and to the speaker of the lowest number.
+    that equal sums are equal. Of equal paths one that changes early is taken.
 
     This is Viterbi's algorithm (https://doi.org/10.1109/TIT.1967.1054010), in which a change costs the same whoever
     the two speakers are, so that each step looks at the best one only. The words fall into sections that do not depend
-    on each other, and all sections take a step together.
+    on each other; in most of them all is clear, and of the others the short ones take their steps together.
     """
-    firsts, lasts = _sections(evidence, change_costs)
-    order = np.argsort(firsts - lasts, kind="stable")  # the longest first: those still running stay in front
-    firsts, lasts = firsts[order], lasts[order]
-    came_from = np.empty(evidence.shape, np.intp)
-    scores = evidence[firsts]
-    numbers = np.arange(evidence.shape[1])
-    for step in range(1, int((lasts - firsts).max(initial=0)) + 1):
-        words = firsts[: _running(firsts, lasts, step)] + step
-        before = scores[: len(words)]
-        leaders = before.argmax(axis=1)
-        changed = before[np.arange(len(words)), leaders] - change_costs[words - 1]
-        stays = before >= changed[:, None]
-        came_from[words] = np.where(stays, numbers, leaders[:, None])
-        scores[: len(words)] = np.where(stays, before, changed[:, None]) + evidence[words]
-    return _traced(firsts, lasts, scores.argmax(axis=1), came_from)
-
-
-def _traced(
-    firsts: NDArray[np.intp], lasts: NDArray[np.intp], speakers: NDArray[np.intp], came_from: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """Follow each section back from the speaker of its last word."""
-    path = np.empty(len(came_from), np.intp)
-    for step in range(int((lasts - firsts).max(initial=0)), -1, -1):
-        running = _running(firsts, lasts, step)
-        words = firsts[:running] + step
-        path[words] = speakers[:running]
-        if step:
-            speakers[:running] = came_from[words, speakers[:running]]
+    path: Path = evidence.argmax(axis=1)
+    firsts, lasts = _unclear_sections(evidence, change_costs)
+    short = lasts - firsts < LONG_SECTION
+    _walk_together(path, evidence, change_costs, firsts[short], lasts[short])
+    for first, last in zip(firsts[~short].tolist(), lasts[~short].tolist(), strict=True):
+        section = evidence[first : last + 1].tolist()
+        path[first : last + 1] = _walked_alone(section, change_costs[first:last].tolist())
     return path
 
 
-def _running(firsts: NDArray[np.intp], lasts: NDArray[np.intp], step: int) -> int:
-    """Return how many sections, in falling order of length, have a word `step` after their first."""
-    return int(np.searchsorted(firsts - lasts, -step, side="right"))
+def _walk_together(path: Path, evidence: Scores, change_costs: Scores, firsts: Path, lasts: Path) -> None:
+    """Write the best paths through sections from `firsts` to `lasts` into `path`."""
+    order = np.argsort(firsts - lasts, kind="stable")  # the longest first: those still running stay in front
+    firsts, steps = firsts[order], (lasts - firsts)[order]
+    scores = [evidence[firsts]]
+    for step in range(1, int(steps.max(initial=-1)) + 1):
+        words = firsts[: np.count_nonzero(steps >= step)] + step
+        before = scores[-1][: len(words)]
+        changed = before.max(axis=1) - change_costs[words - 1]
+        scores.append(np.maximum(before, changed[:, None]) + evidence[words])
+    speakers = np.zeros(len(firsts), np.intp)
+    for step, reached in reversed(list(enumerate(scores))):
+        rows, best = np.arange(len(reached)), reached.argmax(axis=1)
+        ends = steps[: len(reached)] == step
+        costs = change_costs[np.minimum(firsts[: len(reached)] + step, len(change_costs) - 1)]
+        goes_on = reached[rows, speakers[: len(reached)]] >= reached[rows, best] - costs
+        speakers[: len(reached)] = np.where(goes_on & ~ends, speakers[: len(reached)], best)
+        path[firsts[: len(reached)] + step] = speakers[: len(reached)]
 
 
-def _sections(evidence: Scores, change_costs: Scores) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the first and the last word of each section.
+def _walked_alone(evidence: Sequence[Sequence[int]], change_costs: Sequence[int]) -> list[int]:
+    """Return the best path through one section."""
+    scores = [list(evidence[0])]
+    for row, cost in zip(evidence[1:], change_costs, strict=True):
+        changed = max(scores[-1]) - cost
+        scores.append([max(score, changed) + more for score, more in zip(scores[-1], row, strict=True)])
+    path = [scores[-1].index(max(scores[-1]))]
+    for before, cost in zip(scores[-2::-1], change_costs[::-1], strict=True):
+        best = max(before)
+        path.append(path[-1] if before[path[-1]] >= best - cost else before.index(best))
+    return path[::-1]
+
+
+def _unclear_sections(evidence: Scores, change_costs: Scores) -> tuple[Path, Path]:
+    """Return the first and the last word of each section in which the evidence at a word does not decide alone.
 
     A section ends where a change costs nothing, and at a word whose speaker is certain; the section after such a word
     begins with that word as well, and finds the same speaker for it.
     """
     free = change_costs == 0
-    cuts = np.flatnonzero(free | _certain(evidence, dearest=int(change_costs.max(initial=0)))[:-1])
+    certain = _certain(evidence, dearest=int(change_costs.max(initial=0)))
+    cuts = np.flatnonzero(free | certain[:-1])
     firsts = np.concatenate([[0], cuts + free[cuts]])
-    return firsts, np.concatenate([cuts, [len(evidence) - 1]])
+    lasts = np.concatenate([cuts, [len(evidence) - 1]])
+    unclear = np.concatenate([[0], np.cumsum(~certain)])
+    chosen = (firsts < lasts) & (unclear[lasts + 1] > unclear[firsts])
+    return firsts[chosen], lasts[chosen]
 
 
 def _certain(evidence: Scores, *, dearest: int) -> NDArray[np.bool_]:

@@ -4,19 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from common.presence import UNITS, Presence
-from common.sentences import CLOSERS, PRONOUN_I, SENTENCE_ENDS
-from common.speaker_path import Scores, best_path
-from common.talk import SILENT, Microseconds, Talk, microseconds, talk_by_speaker
+from common.errors import InvalidInputError
+from common.presence import Presence
+from common.speaker_path import best_path
+from common.talk import SILENT, Near, Talk, microseconds, near_words, talk_by_speaker
 from common.timeline import Turn, Word
-
-# Tuned as those of common/presence.py are.
-CHANGE_COST = 3.5  # of another speaker within a sentence; a word inside one speaker's turn weighs ln(1.1 / 0.1) = 2.4
-BARE_CHANGE_COST = 0.8  # where nothing tells of sentences, so that a turn of one word stays one
-SENTENCE_WORDS = 50  # no sentence end among so many words before and behind: the engine gives none
-FREE_PAUSE_US = 500_000  # after it, or after a sentence, a change costs nothing
-CAPITAL = 0.5  # of the cost of a change before a capital letter, where a sentence may begin; a whole one is free
-IMPOSSIBLE = -(10**9)
+from common.turn_changes import change_costs
 
 
 def assign_speakers(
@@ -32,28 +25,30 @@ def assign_speakers(
     A word further than `max_gap_s` from all turns has no speaker; every other word has one whose turn is as near.
     `speaker_confidence` is the part of the evidence at the word itself that is for its speaker. Where all is equal the
     speaker wins who talks first; in overlap the shorter turn wins, which is there for a reason. Labels, the order of
-    turns and how turns are cut into pieces do not matter, and whatever speaker a word had is replaced. Linear in words
-    and speakers, after sorting.
+    turns, how turns are cut into pieces, and turns far from all words do not matter, and whatever speaker a word had is
+    replaced. Time and memory grow with words × speakers. Raises InvalidInputError for a `max_gap_s` below zero.
     """
-    talks = talk_by_speaker(turns)
-    if not words or not talks:
-        return tuple(_attributed(word, None) for word in words)
+    if not max_gap_s >= 0:
+        raise InvalidInputError("max_gap_s must be 0 or more", param="max_gap_s")
     starts, ends = microseconds(word.start for word in words), microseconds(word.end for word in words)
     order = np.lexsort((ends, starts))
     starts, ends = starts[order], ends[order]
-    presence = Presence.of(starts, ends, list(talks.values()), _exclusive(talks, exclusive))
-    reachable = np.asarray(presence.distance <= microseconds([max_gap_s]), np.bool_)
-    path = best_path(
-        np.where(reachable, presence.evidence(ends - starts), IMPOSSIBLE),
-        _change_costs([words[index].text for index in order], starts, ends),
+    (max_gap_us,) = microseconds([max_gap_s]).tolist()
+    near = near_words(starts, ends, max_gap_us=max_gap_us)
+    talks = talk_by_speaker(turns, near=near)
+    if not talks:
+        return tuple(_attributed(word, None) for word in words)
+    presence = Presence.of(
+        starts, ends, talks=list(talks.values()), exclusive=_exclusive(talks, exclusive, near), max_gap_us=max_gap_us
     )
-    confidence, overlap = presence.confidence(path), presence.overlap()
-    known = np.any(reachable, axis=1).tolist()
-    names = np.array(list(talks), object)[path]
+    overlap = presence.overlap()
+    costs = change_costs([words[index].text for index in order], starts, ends, overlap)
+    path = best_path(presence.evidence(ends - starts), costs)
+    names = np.array([*talks, None], object)[np.where(presence.reachable.any(axis=1), path, -1)]
     result = list(words)
-    for row, index in enumerate(order.tolist()):
-        speaker = names[row] if known[row] else None
-        result[index] = _attributed(words[index], speaker, confidence[row], overlap=overlap[row])
+    found = zip(order.tolist(), names.tolist(), presence.confidence(path).tolist(), overlap.tolist(), strict=True)
+    for index, speaker, confidence, both in found:
+        result[index] = _attributed(words[index], speaker, confidence, overlap=both)
     return tuple(result)
 
 
@@ -64,25 +59,7 @@ def _attributed(word: Word, speaker: str | None, confidence: float | None = None
     return Word(word.text, word.start, word.end, word.confidence, speaker, word.space_before, confidence, overlap)
 
 
-def _exclusive(talks: Mapping[str, Talk], exclusive: Sequence[Turn]) -> list[Talk]:
+def _exclusive(talks: Mapping[str, Talk], exclusive: Sequence[Turn], near: Near) -> list[Talk]:
     """Return the exclusive talk of the same speakers, or all of their talk where nothing is known of it."""
-    found = talk_by_speaker(exclusive)
+    found = talk_by_speaker(exclusive, near=near)
     return [found.get(speaker, SILENT) for speaker in talks] if found else list(talks.values())
-
-
-def _change_costs(texts: Sequence[str], starts: Microseconds, ends: Microseconds) -> Scores:
-    """Return what another speaker costs between each word and the next, in UNITS."""
-    pauses = np.clip(starts[1:] - np.maximum.accumulate(ends)[:-1], 0, FREE_PAUSE_US)
-    ending = np.array([not text[-1:].isalnum() and _ends_sentence(text) for text in texts], np.bool_)
-    counts = np.concatenate(
-        [np.zeros(SENTENCE_WORDS, np.int64), np.cumsum(ending), np.full(SENTENCE_WORDS, ending.sum())]
-    )
-    punctuated = counts[2 * SENTENCE_WORDS :] > counts[: -2 * SENTENCE_WORDS]
-    capital = np.array([text[:1].isupper() and not PRONOUN_I.match(text) for text in texts], np.bool_)
-    begins = np.where(capital, np.where(ending, 0.0, CAPITAL), 1.0)
-    costs = np.where(punctuated, CHANGE_COST, BARE_CHANGE_COST)[:-1] * ~ending[:-1] * begins[1:]
-    return np.rint(UNITS * costs * (1 - pauses / FREE_PAUSE_US)).astype(np.int64)
-
-
-def _ends_sentence(text: str) -> bool:
-    return text.rstrip(CLOSERS)[-1:] in SENTENCE_ENDS

@@ -1,6 +1,6 @@
 """When each speaker talks, as arrays: how much of any stretch of time, and how far from it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from common.timeline import Turn
 
 Microseconds = NDArray[np.int64]
+Near = Callable[[Microseconds, Microseconds], NDArray[np.bool_]]  # of the starts and the ends of stretches
 
 LATEST_S = 1e9  # times beyond (30 years) are one and the same, so that no finite float overflows
 NEVER_US = 4 * 10**15  # further than any two times are apart
@@ -64,10 +65,11 @@ class Talk:
 SILENT = Talk(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def talk_by_speaker(turns: Iterable[Turn]) -> dict[str, Talk]:
+def talk_by_speaker(turns: Iterable[Turn], *, near: Near | None = None) -> dict[str, Talk]:
     """Return each speaker's talk, in the order in which they begin; of several at once, who stops first.
 
-    Turns of one speaker that touch or overlap are one stretch, so that how a turn is cut into pieces changes nothing.
+    Turns of one speaker that touch or overlap are one stretch, so that how a turn is cut into pieces changes nothing;
+    stretches that are not `near` are left out, so that they change nothing either.
     """
     stretches: dict[str, list[list[int]]] = {}
     known_turns = list(turns)
@@ -79,5 +81,24 @@ def talk_by_speaker(turns: Iterable[Turn]) -> dict[str, Talk]:
             known[-1][1] = max(known[-1][1], end)
         else:
             known.append([start, end])
-    by_beginning = sorted(stretches.items(), key=lambda item: (item[1][0], item[0]))
-    return {speaker: Talk(*np.array(known, np.int64).T.copy()) for speaker, known in by_beginning}
+    talks = {speaker: _kept(np.array(known, np.int64).T, near) for speaker, known in stretches.items()}
+    by_beginning = sorted((item for item in talks.items() if len(item[1].starts)), key=_beginning)
+    return dict(by_beginning)
+
+
+def _kept(stretches: Microseconds, near: Near | None) -> Talk:
+    starts, ends = stretches if near is None else stretches[:, near(*stretches)]
+    return Talk(starts.copy(), ends.copy())
+
+
+def _beginning(item: tuple[str, Talk]) -> tuple[list[list[int]], str]:
+    speaker, talk = item
+    return np.stack([talk.starts, talk.ends], axis=1).tolist(), speaker
+
+
+def near_words(starts: Microseconds, ends: Microseconds, *, max_gap_us: int) -> Near:
+    """Return what tells whether stretches are at most `max_gap_us` from any of the words, given in order of start."""
+    latest = np.concatenate([[-NEVER_US], np.maximum.accumulate(ends)])
+    return lambda firsts, lasts: np.asarray(
+        latest[np.searchsorted(starts, lasts + max_gap_us, side="right")] >= firsts - max_gap_us, np.bool_
+    )

@@ -3,15 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from common.errors import InvalidInputError
 
 UNDETERMINED = "und"  # ISO 639-2: nobody said which language it is, and the model does not tell
 
 
-def _check_span(start: float, end: float, what: str) -> None:
-    if 0 <= start <= end < math.inf:
-        return
+def _refuse_span(start: float, end: float, what: str) -> NoReturn:
     if not (math.isfinite(start) and math.isfinite(end)):
         raise InvalidInputError(f"a {what} has a time that is not a finite number")
     raise InvalidInputError(f"a {what} spans {start}–{end} s; times must satisfy 0 ≤ start ≤ end")
@@ -26,7 +25,8 @@ class Turn:
     speaker: str
 
     def __post_init__(self) -> None:
-        _check_span(self.start, self.end, "turn")
+        if not 0 <= self.start <= self.end < math.inf:
+            _refuse_span(self.start, self.end, "turn")
         if not self.speaker:
             raise InvalidInputError("a turn has an empty speaker label")
 
@@ -48,7 +48,8 @@ class Word:
     overlap: bool = False
 
     def __post_init__(self) -> None:
-        _check_span(self.start, self.end, "word")
+        if not 0 <= self.start <= self.end < math.inf:
+            _refuse_span(self.start, self.end, "word")
 
     def shifted(self, offset_s: float) -> "Word":
         """Return the word `offset_s` seconds later."""

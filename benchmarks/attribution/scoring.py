@@ -56,7 +56,7 @@ class Truth:
         return Rate(errors=len(self.spoken_by) - right, words=len(self.spoken_by))
 
     def unreachable(self, labels: Sequence[str | None], turns: Sequence[Turn]) -> Rate:
-        """Return how many of the aligned words no rule can get right: their speaker has no turn within REACH_S.
+        """Return how many of the aligned words have no turn of their speaker within REACH_S.
 
         Which label stands for which speaker is told by `labels`, one per word.
         """

@@ -48,3 +48,8 @@ def test_what_is_free_to_change_is_decided_alone(talk):
     evidence, costs = talk
     path = best_path(np.concatenate([evidence, evidence]), np.concatenate([costs, [0], costs])).tolist()
     assert path == best_path(evidence, costs).tolist() * 2
+
+
+def test_of_equal_paths_one_that_changes_early_is_taken():
+    evidence = np.array([[5, 0], [3, 3], [0, 5]], np.int64)
+    assert best_path(evidence, np.array([1, 1], np.int64)).tolist() == [0, 1, 1]

@@ -44,7 +44,14 @@ def conversation(name, split="development", kind="real"):
 
 def row(name, parley, whisperx, **about):
     def scores(errors):
-        return Scores(wder=rate(errors), cp_wer=rate(9), tcp_wer=None, oracle_wder=rate(1), without_speaker=2)
+        return Scores(
+            wder=rate(errors),
+            cp_wer=rate(9),
+            tcp_wer=None,
+            oracle_wder=rate(1),
+            oracle_cp_wer=rate(8),
+            without_speaker=2,
+        )
 
     found = {"parley": scores(parley), "whisperx": scores(whisperx)}
     own = conversation(name, **about)
@@ -57,7 +64,7 @@ ROWS = [
     row("three", 2, 10),
     row("made up", 60, 50, kind="synthetic"),
 ]
-SPEED = {"merge_s": 0.05, "whisperx_s": 0.4, "whisperx_is": "own implementation"}
+SPEED = {"merge_s": 0.05, "merge_worst_s": 0.1, "whisperx_s": 0.4, "whisperx_is": "own implementation"}
 
 
 def test_the_line_of_json_has_what_is_judged():
@@ -70,6 +77,7 @@ def test_the_line_of_json_has_what_is_judged():
     assert (line["worst_conversation"], line["worst_conversation_points"]) == ("two", 1.0)
     assert (line["development"]["parley"], line["held-out"]["parley"]) == (2.0, 5.0)
     assert (line["synthetic"]["parley"], line["oracle_wder"]["parley"]) == (60.0, 1.0)
+    assert (line["oracle_cpwer"]["parley"], line["oracle_wder_by_split"]["held-out"]) == (8.0, 1.0)
     assert line["tcpwer"] is None
     assert line["without_speaker"] == {"parley": 6, "whisperx": 6}
 

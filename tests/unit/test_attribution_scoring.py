@@ -66,7 +66,7 @@ def test_in_overlap_the_truth_is_whose_word_it_is():
     assert wder("aaabaaaa", words=words, utterances=utterances) == (0, 8)
 
 
-def test_words_whose_speaker_has_no_turn_nearby_are_beyond_any_rule():
+def test_words_whose_speaker_has_no_turn_nearby_are_counted():
     turns = [Turn(0.0, 2.0, "a"), Turn(3.4, 4.0, "b"), Turn(2.0, 2.6, "c")]
     beyond = truth().unreachable(list("aaaabbbb"), turns)
     assert (beyond.errors, beyond.words) == (1, 8)  # "how" ends at 2.5 s; "are" at 3.0 s is less than 0.5 s away

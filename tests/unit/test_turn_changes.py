@@ -1,7 +1,10 @@
 """Where one speaker stops and the next begins, in talk of several words."""
 
+from dataclasses import replace
+
 import pytest
 
+from common.errors import InvalidInputError
 from common.speakers import assign_speakers
 from common.timeline import Turn, Word
 
@@ -95,6 +98,31 @@ CASES = {
         [(0, 0.95, A), (0.95, 5, B)],
         "AAAABBB",
     ),
+    "a name is no sentence": (
+        "Then I am Ann. Fine with me.",
+        [(0, 0.95, A), (0.95, 5, B)],
+        "AAAABBB",
+    ),
+    "and tears none": (
+        "So we went to Paris. Then home.",
+        [(0, 1.2, A), (1.2, 1.5, B), (1.5, 5, A)],
+        "AAAAAAA",
+    ),
+    "nor does an abbreviation end one": (
+        "So we saw Mr. Smith go home.",
+        [(0, 1.05, A), (1.05, 5, B)],
+        "AAABBBB",
+    ),
+    "a mark belongs to the word before": (
+        "hello , there friend",
+        [(0, 0.3, A), (0.3, 0.6, B), (0.6, 5, A)],
+        "AAAA",
+    ),
+    "capitals all over tell nothing": (
+        "SO I WILL GO. FINE WITH ME.",
+        [(0, 0.95, A), (0.95, 5, B)],
+        "AAAABBB",
+    ),
     "and one in Chinese": (
         "我 走 了。 好 的。",
         [(0, 0.6, A), (0.6, 5, B)],
@@ -124,7 +152,7 @@ def test_a_short_turn_inside_of_another_is_there_for_its_words():
 def test_confidence_is_the_part_of_the_evidence_for_the_speaker():
     turns = [Turn(0, 2, A), Turn(1, 3, B)]
     alone, both, neither = assign_speakers([Word("a.", 0, 0.5), Word("b.", 1.2, 1.6), Word("c.", 3.2, 3.4)], turns)
-    assert [round(word.speaker_confidence, 3) for word in (alone, both, neither)] == [0.99, 0.5, 0.5]
+    assert [round(word.speaker_confidence, 3) for word in (alone, both, neither)] == [0.99, 0.5, 0.67]
     assert [word.overlap for word in (alone, both, neither)] == [False, True, False]
 
 
@@ -132,6 +160,29 @@ def test_a_word_that_only_its_sentence_gives_to_a_speaker_says_so_in_its_confide
     words = assign_speakers(talk("I will be home at six."), [Turn(0, 0.9, A), Turn(0.9, 1.15, B), Turn(1.15, 5, A)])
     assert [round(word.speaker_confidence, 2) for word in words] == [0.99, 0.99, 0.99, 0.17, 0.99, 0.99]
     assert not any(word.overlap for word in words)
+
+
+def test_spaces_around_words_do_not_matter():
+    words = [replace(word, text=f" {word.text} ") for word in talk("So I will go. Fine with me.")]
+    assert said(words, [(0, 0.95, A), (0.95, 5, B)]) == "AAAABBB"
+
+
+def test_the_only_speaker_near_is_more_than_a_guess():
+    (alone,) = assign_speakers([Word("so", 1.0, 1.3)], [Turn(1.4, 2, A), Turn(20, 30, B)])
+    (nearer,) = assign_speakers([Word("so", 1.0, 1.3)], [Turn(1.4, 2, A), Turn(2.8, 4, B)])
+    assert [round(word.speaker_confidence, 2) for word in (alone, nearer)] == [0.85, 0.72]
+
+
+def test_exclusive_turns_of_somebody_far_away_are_no_evidence():
+    turns = [Turn(8, 9.9, A), Turn(12, 12.2, B), Turn(100, 101, "C")]
+    (word,) = assign_speakers([Word("so", 10.0, 10.3)], turns, exclusive=[*turns, Turn(10, 10.3, "C")])
+    assert (word.speaker, round(word.speaker_confidence, 2)) == (A, 0.74)
+
+
+@pytest.mark.parametrize("gap_s", [-0.1, float("nan")])
+def test_a_gap_below_zero_is_refused(gap_s):
+    with pytest.raises(InvalidInputError, match="max_gap_s must be 0 or more"):
+        assign_speakers([Word("so", 0, 1)], [Turn(0, 1, A)], max_gap_s=gap_s)
 
 
 @pytest.mark.parametrize(("other", "overlap"), [(0.14, False), (0.15, True)])
