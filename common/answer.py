@@ -1,6 +1,6 @@
 """Words and turns into the answer a caller asked for: assign speakers, cut segments, render the format."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
@@ -8,10 +8,14 @@ from typing import Any
 from common.contract import OrchestrationRequest, SubtitleOptions, TranscriptionFields, TurnOut
 from common.coverage import Coverage, coverage_warnings
 from common.errors import JobCancelledError, ParleyError
+from common.field_values import check_speakers
 from common.formats import RenderOptions, SubtitleLimits, render
 from common.segments import segment_words
+from common.speaker_names import SpeakerNames, named_embeddings, speaker_names
 from common.speakers import assign_speakers
 from common.timeline import SpeakerTurns, Transcript, Word
+
+NOBODY = SpeakerTurns(turns=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,22 +33,23 @@ def build_answer(
     *,
     spoken: SpeakerTurns | None,
     fields: TranscriptionFields,
-    names: Mapping[str, str] = MappingProxyType({}),
+    names: SpeakerNames | None = None,
     report: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the result in `fields.response_format`, with `coverage` if there is one.
 
-    `spoken` of None means that speakers were not asked for. `names` replace labels; those of `fields.speaker_names`
-    go first. `report` (`model`, `device`, `warnings`, …) is put beside it, with one more warning where speech has no
-    words.
+    `spoken` of None means that speakers were not asked for. `names` replace labels; left out, they are those of
+    `fields`. `report` (`model`, `device`, `warnings`, …) is put beside it, with more warnings where names have no use
+    and where speech has no words.
     """
-    transcript = merged_transcript(heard, spoken, names={**names, **fields.speaker_names})
+    names = names or speaker_names(fields.speaker_names, spoken or NOBODY)
+    transcript = merged_transcript(heard, spoken, names=names.by_label)
     answer = render(transcript, fields.response_format, options=_render_options(fields))
     if spoken is not None:
         answer["words_without_speaker"] = sum(word.speaker is None for word in transcript.words)
     if heard.coverage is not None:
         answer["coverage"] = heard.coverage.as_dict()
-    return answer if report is None else answer | _warned(report, heard.coverage)
+    return answer if report is None else answer | _warned(report, [*names.warnings, *coverage_warnings(heard.coverage)])
 
 
 def merged_transcript(
@@ -62,9 +67,8 @@ def merged_transcript(
     )
 
 
-def _warned(report: Mapping[str, Any], coverage: Coverage | None) -> dict[str, Any]:
-    warnings = [*report.get("warnings", ()), *coverage_warnings(coverage)]
-    return {**report, "warnings": list(dict.fromkeys(warnings))}
+def _warned(report: Mapping[str, Any], warnings: Iterable[str]) -> dict[str, Any]:
+    return {**report, "warnings": list(dict.fromkeys([*report.get("warnings", ()), *warnings]))}
 
 
 def orchestrated_answer(
@@ -77,9 +81,9 @@ def orchestrated_answer(
 ) -> dict[str, Any]:
     """Merge what both endpoints returned into the orchestrator's result, without its `timings`.
 
-    `names` replace labels that the request has no name for. `transcription` has `model`, `device` and `warnings`;
-    `diarization` is a diarization result, the error it ended with, or None when nobody asked for speakers. Raises that
-    error unless the request says `degrade`.
+    `names`, by label, are for those whom the request has no name for. `transcription` has `model`, `device` and
+    `warnings`; `diarization` is a diarization result, the error it ended with, or None when nobody asked for speakers.
+    Raises that error unless the request says `degrade`.
     """
     if isinstance(diarization, ParleyError):
         if request.on_diarization_failure == "fail" or isinstance(diarization, JobCancelledError):
@@ -87,15 +91,16 @@ def orchestrated_answer(
         return _without_speakers(request, heard, transcription, failure=diarization)
     if diarization is None:
         return _without_speakers(request, heard, transcription, failure=None)
-    return _with_speakers(request, heard, transcription, diarization, names={**names, **request.speaker_names})
+    return _with_speakers(request, heard, transcription, diarization, found=names)
 
 
 def diarized_turns(diarization: Mapping[str, Any]) -> SpeakerTurns:
-    """Return the turns of a diarization result."""
+    """Return the turns of a diarization result; raises InvalidInputError where more than MAX_SPEAKERS speak."""
     turns, exclusive = (
         tuple(TurnOut.model_validate(segment).turn() for segment in diarization.get(key) or ())
         for key in ("segments", "exclusive_segments")
     )
+    check_speakers({turn.speaker for turn in (*turns, *exclusive)}, param="max_speakers")
     return SpeakerTurns(turns=turns, exclusive=exclusive)
 
 
@@ -105,21 +110,21 @@ def _with_speakers(
     transcription: Mapping[str, Any],
     diarization: Mapping[str, Any],
     *,
-    names: Mapping[str, str],
+    found: Mapping[str, str],
 ) -> dict[str, Any]:
-    spoken = diarized_turns(diarization)
+    spoken, matches = diarized_turns(diarization), diarization.get("speaker_matches") or []
+    names = speaker_names(request.speaker_names, spoken, matches=matches, found=found)
     answer = build_answer(heard, spoken=spoken, fields=request, names=names, report=_report(transcription, diarization))
     answer["diarization"] = "completed"
     answer["models"]["diarization"] = diarization["model"]
     if request.response_format == "verbose_json":
-        answer["diarization_segments"] = [asdict(turn) for turn in spoken.renamed(names).turns]
+        answer["diarization_segments"] = [asdict(turn) for turn in spoken.renamed(names.by_label).turns]
     if request.return_embeddings:
-        vectors = diarization.get("embeddings") or {}
-        answer["embeddings"] = {names.get(label, label): vector for label, vector in vectors.items()}
+        answer["embeddings"] = named_embeddings(diarization.get("embeddings") or {}, names.by_label, spoken)
     if request.known_speakers:
-        answer["speaker_matches"] = diarization.get("speaker_matches") or []
-    if names:
-        answer["speaker_names"] = {label: name for label, name in names.items() if label in diarization["speakers"]}
+        answer["speaker_matches"] = matches
+    if request.speaker_names or found:
+        answer["speaker_names"] = dict(names.told)
     return answer
 
 

@@ -1,6 +1,5 @@
 """The JSON that every endpoint speaks: requests (checked, unknown keys refused by name) and results."""
 
-import re
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
@@ -8,23 +7,27 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from common.coverage import Coverage
 from common.errors import InvalidInputError, UnknownFieldError
+from common.field_values import (
+    LANGUAGE,
+    MAX_SPEAKERS,
+    Hotword,
+    Seconds,
+    Share,
+    SpeakerBound,
+    SpeakerLabel,
+    SpeakerName,
+    check_speakers,
+)
 from common.timeline import Turn
 
 ResponseFormat = Literal["json", "text", "verbose_json", "diarized_json", "srt", "vtt", "tsv", "rttm", "stm", "ctm"]
-LABEL = re.compile(r"SPEAKER_\d+", re.IGNORECASE)  # what diarization calls those whom nobody knows
-Seconds = Annotated[float, Field(ge=0)]
-SpeakerBound = Annotated[int, Field(ge=1, le=100)]
-SpeakerName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Hotword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class Request(BaseModel):
@@ -49,7 +52,7 @@ class SpanIn(Request):
 class TurnIn(SpanIn):
     """A diarization segment as the diarization endpoint returns it."""
 
-    speaker: Annotated[str, Field(min_length=1, max_length=200)]
+    speaker: SpeakerLabel
 
     def turn(self) -> Turn:
         """Return it on the timeline."""
@@ -60,10 +63,10 @@ class WordIn(SpanIn):
     """A word as `verbose_json` returns it; the speaker it had there is found anew."""
 
     word: Annotated[str, Field(min_length=1, max_length=1000)]
-    confidence: float | None = None
+    confidence: Share | None = None
     space_before: bool = True
     speaker: str | None = None
-    speaker_confidence: float | None = None
+    speaker_confidence: Share | None = None
     overlap: bool = False
 
 
@@ -78,13 +81,6 @@ class KnownSpeaker(Request):
         list[float] | None,
         Field(min_length=2, max_length=4096, description="from `embeddings` of an earlier result, same model"),
     ] = None
-
-    @field_validator("name")
-    @classmethod
-    def _no_label(cls, name: str) -> str:
-        if LABEL.fullmatch(name):
-            raise ValueError(f"{name} is the label of a speaker whom nobody knows; give the person's own name")
-        return name
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -126,7 +122,7 @@ class SpeakerCountFields(Request):
     def _consistent_bounds(self) -> Self:
         if self.num_speakers is not None and (self.min_speakers is not None or self.max_speakers is not None):
             raise ValueError("give num_speakers, or min_speakers/max_speakers, not both")
-        if (self.min_speakers or 1) > (self.max_speakers or 100):
+        if (self.min_speakers or 1) > (self.max_speakers or MAX_SPEAKERS):
             raise ValueError("min_speakers is above max_speakers")
         return self
 
@@ -150,9 +146,7 @@ class TranscriptionFields(Request):
 
     response_format: Annotated[ResponseFormat, Field(description="shape of the answer")] = "json"
     timestamps: Annotated[bool, Field(description="give the times of single words (`verbose_json`)")] = True
-    language: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2,4})?$", description="language code, found if left out")
-    ] = None
+    language: Annotated[str | None, Field(pattern=LANGUAGE, description="language code, found if left out")] = None
     chunk_duration: Annotated[
         float | None, Field(ge=5, le=3600, description="longest stretch decoded at once, in seconds; above 20 as 20")
     ] = None
@@ -166,7 +160,12 @@ class TranscriptionFields(Request):
     ] = []
     subtitles: Annotated[SubtitleOptions | None, Field(description="layout of `srt` and `vtt` cues")] = None
     speaker_names: Annotated[
-        dict[str, SpeakerName], Field(max_length=100, description="names to give to speaker labels")
+        dict[SpeakerLabel, SpeakerName],
+        Field(
+            max_length=100,
+            description="names to give to speaker labels, also to the label that a recognised speaker had; "
+            "two labels with one name are one speaker, which repairs a person who was split",
+        ),
     ] = {}
     speaker_confidence: Annotated[
         bool,
@@ -190,6 +189,12 @@ class TranscriptionRequest(AudioRequest, TranscriptionFields):
     ] = None
     spans: Annotated[list[SpanIn] | None, Field(description="decode only these stretches")] = None
 
+    @model_validator(mode="after")
+    def _few_speakers(self) -> Self:
+        for param in ("diarization_segments", "exclusive_segments"):
+            check_speakers({turn.speaker for turn in getattr(self, param) or ()}, param=param)
+        return self
+
 
 class OrchestrationRequest(AudioRequest, DiarizationFields, TranscriptionFields):
     """Input of the orchestrator and of the combined worker."""
@@ -203,19 +208,31 @@ class OrchestrationRequest(AudioRequest, DiarizationFields, TranscriptionFields)
     ] = True
     words: Annotated[
         list[WordIn] | None,
-        Field(max_length=1_000_000, description="words of an earlier result: only the speakers are found anew"),
+        Field(max_length=200_000, description="words of an earlier result: only the speakers are found anew"),
     ] = None
     name_speakers: Annotated[
         bool,
         Field(description="ask a language model for the names by which speakers are called; needs SPEAKER_NAMING_URL"),
     ] = False
 
+    @model_validator(mode="after")
+    def _nothing_in_vain(self) -> Self:
+        """Raise InvalidInputError, which names the field, for what has no meaning without speakers."""
+        given = {"known_speakers": self.known_speakers, "name_speakers": self.name_speakers}
+        for param, value in given.items():
+            if value and not self.diarize:
+                raise InvalidInputError(f"{param} needs diarize: without it there are no speakers", param=param)
+        if self.words is not None and not self.diarize:
+            reason = "words of an earlier result are given to find their speakers anew"
+            raise InvalidInputError(f"{reason}; leave diarize out, or words", param="words")
+        return self
+
 
 class StretchOut(BaseModel):
     """A stretch of the audio, in seconds, half-open."""
 
-    start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    end: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    start: Seconds
+    end: Seconds
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -281,7 +298,7 @@ class DiarizationResult(WorkerReport):
     exclusive_segments: Annotated[list[TurnOut], Field(description="the same with one speaker at a time")]
     num_speakers: int
     speakers: list[str]
-    duration: float
+    duration: Seconds
     embeddings: dict[str, list[float]] | None = None
     speaker_matches: Annotated[
         list[SpeakerMatch] | None, Field(description="which known speakers were recognised, if any were given")

@@ -6,21 +6,12 @@ from typing import Any
 
 from common.answer import Heard, diarized_turns
 from common.contract import OrchestrationRequest
-from common.errors import InvalidInputError, ParleyError
+from common.errors import ParleyError
 from common.repair import Repair, after_repair
 from common.timeline import UNDETERMINED, Word
 
 NO_MODEL = {"model": "none", "device": "none"}  # the report of an answer for which no model ran to its end
 BEYOND_S = 1.0  # words may end so much later than the audio, by rounding and by what engines do at its end
-
-
-def check_words(request: OrchestrationRequest) -> None:
-    """Raise InvalidInputError for words of which nobody is to find the speakers."""
-    if request.words is not None and not request.diarize:
-        raise InvalidInputError(
-            "words of an earlier result are given to find their speakers anew; leave diarize out, or words",
-            param="words",
-        )
 
 
 def earlier_heard(request: OrchestrationRequest, diarization: Mapping[str, Any] | ParleyError) -> Heard:

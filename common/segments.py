@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from common.sentences import MAX_MARKS, ends_clause, ends_sentence, is_mark, is_punctuated
-from common.timeline import Segment, Word, join_words
+from common.timeline import LATEST_S, Segment, Word, join_words
 
-LATEST_S = 1e9  # times beyond (30 years) are one and the same, so that no finite float overflows
 AUDIBLE_PAUSE_MS = 200  # shorter ones are within the error of engines' times
 LEAST_SHARE = 8  # a sentence that is too long is cut neither in its first eighth nor in its last
 

@@ -222,7 +222,10 @@ SPEAKER_NAMING_API_KEY = Variable(
     "SPEAKER_NAMING_API_KEY", "", "key for `SPEAKER_NAMING_URL`, where it asks for one", _header_text
 )
 SPEAKER_NAMING_TIMEOUT = Variable(
-    "SPEAKER_NAMING_TIMEOUT", 60.0, "total time for naming the speakers of a recording, in seconds", _positive
+    "SPEAKER_NAMING_TIMEOUT",
+    60.0,
+    "total time for naming the speakers of a recording, in seconds; a job's `executionTimeout` has to allow for it",
+    _positive,
 )
 
 VARIABLES: tuple[Variable[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Variable))

@@ -7,12 +7,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from common.timeline import Turn
+from common.timeline import LATEST_S, Turn
 
 Microseconds = NDArray[np.int64]
 Near = Callable[[Microseconds, Microseconds], NDArray[np.bool_]]  # of the starts and the ends of stretches
 
-LATEST_S = 1e9  # times beyond (30 years) are one and the same, so that no finite float overflows
 NEVER_US = 4 * 10**15  # further than any two times are apart
 
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from common.errors import InvalidInputError
 
+LATEST_S = 1e9  # times beyond (30 years) are one and the same, so that no finite float overflows
 UNDETERMINED = "und"  # ISO 639-2: nobody said which language it is, and the model does not tell
 
 

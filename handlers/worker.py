@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -14,26 +13,29 @@ from numpy.typing import NDArray
 from common.audio.decode import decode_audio
 from common.audio.fetch import fetch_audio
 from common.audio.job_folder import job_folder
-from common.audio.limits import SAMPLE_RATE, AudioLimits
+from common.audio.limits import AudioLimits
 from common.contract import AudioRequest, parse_request
-from common.errors import AudioFetchError, ConfigurationError, InvalidInputError
+from common.errors import ConfigurationError
 from common.job import Timings, answer_job
 from common.progress import Progress
 from common.runpod_loop import exit_misconfigured
+from handlers.further_audio import FurtherAudio, fetch_further, usable
 
 RequestT = TypeVar("RequestT", bound=AudioRequest)
 EngineT = TypeVar("EngineT")
 Samples = NDArray[np.float32]
-FURTHER_AUDIO_S = 120.0
 
 
 @dataclass(kw_only=True)
 class Worker(Generic[RequestT]):
     """One RunPod handler: an async callable that runs one inference at a time.
 
-    `infer(request, samples, tick)` runs in a thread and returns the result without its `timings`. With
-    `further_audio(request)`, other audio by the name of its field in the request, `infer` gets a fourth argument: the
-    samples of the first FURTHER_AUDIO_S seconds of each, by the same names.
+    `infer(request, samples, tick)` runs in a thread and returns the result without its `timings`. `check(request)`
+    raises InvalidInputError for what cannot be met, before anything is fetched.
+
+    With `further_audio(request)`, other audio by the name of its field in the request, `infer` gets a fourth argument:
+    what `fetch_further` found. Its error ends the job before the job's audio is fetched, unless
+    `without_further(request)` says that there is something to do without; `infer` is then given the error.
     """
 
     name: str
@@ -41,7 +43,9 @@ class Worker(Generic[RequestT]):
     infer: Callable[..., dict[str, Any]]
     limits: AudioLimits
     post_progress: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]]
+    check: Callable[[RequestT], None] | None = None
     further_audio: Callable[[RequestT], Mapping[str, str]] | None = None
+    without_further: Callable[[RequestT], bool] | None = None
     gpu: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +55,8 @@ class Worker(Generic[RequestT]):
     async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
         timings = Timings()
         request = parse_request(self.request_type, job.get("input"))
+        if self.check is not None:
+            self.check(request)
         async with Progress(partial(self.post_progress, job)) as progress:
             further = await self._further(request, progress, timings)
             samples = await self._samples(request, progress, timings)
@@ -71,27 +77,17 @@ class Worker(Generic[RequestT]):
 
     async def _further(
         self, request: RequestT, progress: Progress, timings: Timings
-    ) -> tuple[()] | tuple[dict[str, Samples]]:
-        """Fetch and decode one after the other, and before the job's audio: at most one is in memory as a whole."""
+    ) -> tuple[()] | tuple[FurtherAudio]:
+        """Before the job's audio is fetched: at most one file is in memory as a whole."""
         if self.further_audio is None:
             return ()
-        found: dict[str, Samples] = {}
-        for param, source in self.further_audio(request).items():
-            progress.tick("fetching", 0.0)
-            try:
-                with job_folder() as folder:
-                    path = await fetch_audio(source, folder, limits=self.limits)
-                    found[param] = await asyncio.to_thread(_beginning, path, self.limits)
-            except (InvalidInputError, AudioFetchError) as error:
-                raise type(error)(f"{param}: {error.message}", param=param) from None
+        sources = self.further_audio(request)
+        found = await fetch_further(sources, limits=self.limits, tick=partial(progress.tick, "fetching", 0.0))
+        if self.without_further is None or not self.without_further(request):
+            usable(found)
         if found:
             timings.mark("further_audio_s")
         return (found,)
-
-
-def _beginning(path: Path, limits: AudioLimits) -> Samples:
-    """Decode a file and keep its first FURTHER_AUDIO_S seconds, in memory of their own."""
-    return decode_audio(path, limits=limits)[: round(FURTHER_AUDIO_S * SAMPLE_RATE)].copy()
 
 
 async def run_stoppable(progress: Progress, function: Callable[..., dict[str, Any]], *args: object) -> dict[str, Any]:

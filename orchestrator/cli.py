@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.contract import DiarizationRequest, OrchestrationRequest, Request, parse_request
 from common.errors import ParleyError, blames_the_request
 from common.formats import RenderOptions, render
+from common.naming.unnamed_speakers import check_naming
 from common.settings import PROFILE, Settings, load_settings
 from common.timeline import Transcript, Turn
 from orchestrator.cli_arguments import command_line, request_fields
@@ -46,14 +48,11 @@ async def _until_told_to_stop(arguments: argparse.Namespace) -> int:
 
 
 async def _transcribe(arguments: argparse.Namespace) -> int:
-    check_readable(arguments.audio)
-    check_writable(arguments.output)
-    fields = request_fields(arguments)
+    fields = {"response_format": arguments.format, **request_fields(arguments)}
+    _check(OrchestrationRequest, arguments, fields)
     async with _client(local=arguments.local) as client:
         with ProgressLine() as line:
-            answer = await client.transcribe(
-                arguments.audio, on_progress=line.show, response_format=arguments.format, **fields
-            )
+            answer = await client.transcribe(arguments.audio, on_progress=line.show, **fields)
     report_coverage(answer)
     is_json = arguments.format in ("json", "verbose_json", "diarized_json")
     written(json.dumps(answer, ensure_ascii=False, indent=2) if is_json else answer["text"], arguments.output)
@@ -61,14 +60,26 @@ async def _transcribe(arguments: argparse.Namespace) -> int:
 
 
 async def _diarize(arguments: argparse.Namespace) -> int:
-    check_readable(arguments.audio)
-    check_writable(arguments.output)
     fields = request_fields(arguments)
+    _check(DiarizationRequest, arguments, fields)
     async with _client(local=arguments.local) as client:
         with ProgressLine() as line:
             answer = await client.diarize(arguments.audio, on_progress=line.show, **fields)
     written(json.dumps(answer, indent=2) if arguments.format == "json" else _rttm(answer), arguments.output)
     return EXIT_OK
+
+
+def _check(kind: type[Request], arguments: argparse.Namespace, fields: Mapping[str, Any]) -> None:
+    """Raise InvalidInputError for what cannot be met, before anything is started or sent."""
+    check_readable(arguments.audio)
+    check_writable(arguments.output)
+    request = parse_request(kind, {**fields, "audio": arguments.audio})
+    if arguments.local and isinstance(request, OrchestrationRequest):
+        check_naming(request, available=bool(_local_settings().naming.url))
+
+
+def _local_settings() -> Settings:
+    return load_settings({PROFILE.name: "laptop", **os.environ})  # as local workers are started
 
 
 def _rttm(answer: dict[str, Any]) -> str:
@@ -110,8 +121,7 @@ def _demo(arguments: argparse.Namespace) -> Coroutine[Any, Any, int]:
 
 
 async def _doctor(_: argparse.Namespace) -> int:
-    settings = load_settings({PROFILE.name: "laptop", **os.environ})  # as for the other commands on this machine
-    return EXIT_OK if await asyncio.to_thread(examine, settings) else EXIT_FAILED
+    return EXIT_OK if await asyncio.to_thread(examine, _local_settings()) else EXIT_FAILED
 
 
 COMMANDS = {"transcribe": _transcribe, "diarize": _diarize, "up": _up, "demo": _demo, "doctor": _doctor}

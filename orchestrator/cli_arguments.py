@@ -98,5 +98,5 @@ def _earlier_result(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}", param="words") from None
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for brackets in brackets in brackets…
         raise InvalidInputError(f"{path} is not JSON; make it with --format verbose_json", param="words") from None

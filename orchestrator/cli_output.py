@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-from common.errors import InvalidInputError, ParleyError
+from common.errors import EmptyAudioError, InvalidInputError, ParleyError
+from orchestrator.upload import is_remote, shown_path
 
 BAR_CHARS = 30
 
@@ -58,9 +59,15 @@ def report_coverage(answer: Mapping[str, Any]) -> None:
 
 
 def check_readable(audio: str) -> None:
-    """Raise InvalidInputError when a local recording is not there, before anything slow is started."""
-    if "://" not in audio and not audio.startswith("data:") and not Path(audio).is_file():
-        raise InvalidInputError(f"cannot read {audio}: no such file", param="audio")
+    """Raise InvalidInputError when a local recording cannot be read, before anything slow is started."""
+    if is_remote(audio):
+        return
+    if not os.path.isfile(audio):  # noqa: PTH113 - that of pathlib raises for a name too long
+        raise InvalidInputError(f"cannot read {shown_path(audio)}: no such file", param="audio")
+    if not os.access(audio, os.R_OK):
+        raise InvalidInputError(f"cannot read {shown_path(audio)}: no permission", param="audio")
+    if not Path(audio).stat().st_size:
+        raise EmptyAudioError(f"{shown_path(audio)} is empty (0 bytes)", param="audio")
 
 
 def check_writable(path: Path | None) -> None:

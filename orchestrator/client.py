@@ -17,7 +17,6 @@ from common.contract import (
     WorkerReport,
     parse_request,
 )
-from common.earlier_words import check_words
 from common.naming.unnamed_speakers import names_asked_of
 from common.settings import Settings, load_settings
 from orchestrator.blocking import finished
@@ -79,7 +78,6 @@ class AsyncParley:
         Raises the ParleyError that tells what went wrong.
         """
         request = await self._request(OrchestrationRequest, audio, {"response_format": "verbose_json", **options})
-        check_words(request)
         if self._settings.orchestrator_id:
             answer = await self._one("orchestrator", _orchestrator_input(request), on_progress)
             return checked_output("orchestrator", answer, WorkerReport)

@@ -130,7 +130,10 @@ class RunPodEndpoint:
         }
         body = json.dumps({"input": job_input, "policy": policy}).encode()
         path = RUNSYNC_PATH if self._submit_by == "runsync" or len(body) > RUN_BODY_BYTES else "run"
-        answer = await self._sent_once(path, body)
+        try:
+            answer = await self._sent_once(path, body)
+        except InputTooLargeError as error:
+            raise _blaming_the_largest(error, job_input) from None
         job_id = answer.get("id")
         if not (isinstance(job_id, str) and job_id):
             raise EndpointError(f"the {self.name} endpoint did not accept the job; check its id", endpoint=self.name)
@@ -234,7 +237,7 @@ class RunPodEndpoint:
             )
         if status == 413:
             raise InputTooLargeError(
-                f"the request is too large for the {self.name} endpoint; pass the audio as an http(s) URL",
+                f"the request is too large for the {self.name} endpoint; pass recordings as http(s) URLs",
                 param="audio",
             )
         if status == 429:
@@ -266,6 +269,13 @@ def configured_endpoint(
         session=session,
         submit_by=submit_by,
     )
+
+
+def _blaming_the_largest(error: InputTooLargeError, job_input: dict[str, Any]) -> InputTooLargeError:
+    largest = max(job_input, key=lambda name: len(json.dumps(job_input[name])), default="audio")
+    if largest != "words":
+        return error
+    return InputTooLargeError(f"{error.message}, or fewer words: these are most of it", param="words")
 
 
 def _tell(on_progress: OnProgress, progress: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The orchestrator worker: RunPod's loop around the pipeline, many jobs at once on one CPU."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -37,7 +38,7 @@ class Orchestrator:
         return await answer_job(job, self._answer, worker="orchestrator")
 
     async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
-        request = parse_request(OrchestrationRequest, job.get("input"))
+        request = await asyncio.to_thread(parse_request, OrchestrationRequest, job.get("input"))
         async with Progress(partial(self._post, job)) as progress, aiohttp.ClientSession(trust_env=True) as session:
             return await orchestrate(
                 request,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from common.answer import diarized_turns
 from common.contract import DiarizationResult, OrchestrationRequest, WorkerReport
 from common.errors import ParleyError
 from orchestrator.child_jobs import diarization_input, transcription_input
@@ -30,13 +31,18 @@ async def both(
 
 
 async def diarized(children: Children, request: OrchestrationRequest, endpoint: Endpoint) -> Spoken:
-    """Return the diarization endpoint's result, or its error where the request says `degrade`; else raises it."""
+    """Return the diarization endpoint's result, or its error where the request says `degrade`; else raises it.
+
+    More speakers than words can be merged with are an error, too.
+    """
     try:
-        return await children.run("diarization", endpoint, diarization_input(request), DiarizationResult)
+        result = await children.run("diarization", endpoint, diarization_input(request), DiarizationResult)
+        await asyncio.to_thread(diarized_turns, result)  # raises for too many speakers
     except ParleyError as error:
         if request.on_diarization_failure == "degrade":
             return error
         raise
+    return result
 
 
 def _first(group: BaseExceptionGroup[ParleyError]) -> ParleyError:

@@ -1,12 +1,13 @@
 """Words and speakers, the repair of speech without words, names, the merge: the one place that knows the order."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from common.answer import Heard, diarized_turns, orchestrated_answer
 from common.contract import OrchestrationRequest
 from common.coverage import coverage_warnings
-from common.earlier_words import check_words, earlier_heard, earlier_report
+from common.earlier_words import earlier_heard, earlier_report
 from common.errors import ConfigurationError
 from common.naming.unnamed_speakers import NAMING_SHARE, AskForNames, check_naming, names_found
 from common.repair import REPAIR_SHARE
@@ -48,7 +49,6 @@ async def orchestrate(
     Cancelling this call cancels all of them. Raises InvalidInputError for a request that cannot be met and
     ConfigurationError for an endpoint that is missing before any child starts, then the first child's ParleyError.
     """
-    check_words(request)
     check_naming(request, available=naming is not None)
     children = Children(deadline_s=deadline_s, on_progress=on_progress, shares=_shares(request))
     speakers = _needed("diarization", diarization) if request.diarize else None
@@ -59,7 +59,7 @@ async def orchestrate(
     names, warnings = await _named(children, request, found, naming)
     children.finish()
     merge_started_s = children.elapsed_s()
-    answer = _merged(request, found, names, warnings)
+    answer = await asyncio.to_thread(_merged, request, found, names, warnings)
     return {**answer, "timings": _timings(children, merge_started_s)}
 
 
@@ -83,7 +83,7 @@ def _shares(request: OrchestrationRequest) -> dict[str, float]:
 
 async def _rediarized(children: Children, request: OrchestrationRequest, diarization: Endpoint) -> Found:
     spoken = await diarized(children, request, diarization)
-    heard = earlier_heard(request, spoken)
+    heard = await asyncio.to_thread(earlier_heard, request, spoken)
     return Found(heard, earlier_report(heard, spoken), spoken)
 
 
@@ -91,10 +91,11 @@ async def _transcribed(
     children: Children, request: OrchestrationRequest, diarization: Endpoint | None, transcription: Endpoint
 ) -> Found:
     transcribed, spoken = await both(children, request, diarization, transcription)
-    heard = heard_in(transcribed)
+    heard = await asyncio.to_thread(heard_in, transcribed)
     if isinstance(spoken, Mapping):
         given = [text for text in transcribed.get("warnings", ()) if text not in coverage_warnings(heard.coverage)]
-        heard, warnings = await repaired(children, request, transcription, heard, diarized_turns(spoken).turns)
+        turns = (await asyncio.to_thread(diarized_turns, spoken)).turns
+        heard, warnings = await repaired(children, request, transcription, heard, turns)
         transcribed = {**transcribed, "warnings": [*given, *warnings]}
     return Found(heard, transcribed, spoken)
 

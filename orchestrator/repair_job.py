@@ -1,5 +1,6 @@
 """The third child job: speech of the diarization without words goes to the transcription endpoint once more."""
 
+import asyncio
 from collections.abc import Sequence
 
 from common.answer import Heard
@@ -20,14 +21,14 @@ async def repaired(
 ) -> tuple[Heard, list[str]]:
     """Return `heard` with the words found in speech that had none, and a warning where that could not be tried."""
     started_s = children.elapsed_s()
-    repair = plan_repair(heard, turns)
+    repair = await asyncio.to_thread(plan_repair, heard, turns)
     found, warnings = None, []
     if request.repair and repair.spans:
         try:
             found = await _decoded_again(children, request, endpoint, repair)
         except ParleyError as error:
             warnings.append(not_repaired(error))
-    heard = after_repair(heard, turns, repair=repair, found=found)
+    heard = await asyncio.to_thread(after_repair, heard, turns, repair=repair, found=found)
     children.timings["repair_s"] = round(children.elapsed_s() - started_s, 4)
     return heard, warnings
 

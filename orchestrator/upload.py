@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import math
 import re
 from pathlib import Path
 
@@ -17,17 +18,25 @@ from orchestrator.endpoints import RUN_BODY_BYTES
 BODY_RESERVE_BYTES = 64 * 1000  # the other fields of the request
 OPUS_BIT_RATES = (24_000, 16_000, 12_000)
 OPUS_OVERHEAD = 1.1  # Ogg pages and rate variations on top of the nominal rate
+SHOWN_IN_SECONDS_S = 120.0
+SHOWN_PATH_CHARS = 80
 SCHEME = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>//)?")
 
 logger = logging.getLogger(__name__)
 
 
-def request_audio(audio: str | Path | bytes, *, limits: AudioLimits, body_limit_bytes: int = RUN_BODY_BYTES) -> str:
+def request_audio(
+    audio: str | Path | bytes,
+    *,
+    limits: AudioLimits,
+    body_limit_bytes: int = RUN_BODY_BYTES,
+    first_s: float = math.inf,
+) -> str:
     """Return the `audio` field for a URL, a data URI, a local path, or a recording's bytes.
 
-    A recording too big for a request of `body_limit_bytes` is re-encoded to mono 16 kHz Opus. Raises AudioUrlError
-    for a URL that no worker would fetch, InvalidInputError for a missing or empty file and InputTooLargeError for
-    one that does not fit even so; decoding errors pass through.
+    A recording too big for a request of `body_limit_bytes` is re-encoded to mono 16 kHz Opus, without what comes after
+    its first `first_s` seconds. Raises AudioUrlError for a URL that no worker would fetch, InvalidInputError for a
+    missing or empty file and InputTooLargeError for one that does not fit even so; decoding errors pass through.
     """
     if isinstance(audio, str) and is_remote(audio):
         return audio
@@ -36,7 +45,7 @@ def request_audio(audio: str | Path | bytes, *, limits: AudioLimits, body_limit_
         raise EmptyAudioError("the audio file is empty (0 bytes)", param="audio")
     room_bytes = body_limit_bytes - BODY_RESERVE_BYTES
     if _base64_bytes(len(content)) > room_bytes:
-        content = _shrunk(content, limits, room_bytes)
+        content = _shrunk(content, limits, room_bytes, first_s)
     return base64.b64encode(content).decode()
 
 
@@ -61,14 +70,23 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidInputError(f"cannot read {path}: {error.strerror}", param="audio") from None
+        raise InvalidInputError(f"cannot read {shown_path(path)}: {error.strerror}", param="audio") from None
+    except ValueError:
+        raise InvalidInputError(f"cannot read {shown_path(path)}: no path has such characters", param="audio") from None
 
 
-def _shrunk(content: bytes, limits: AudioLimits, room_bytes: int) -> bytes:
+def shown_path(path: str | Path) -> str:
+    """Return what was given as a path for a message: on one line, and not the whole of what can hardly be one."""
+    text = "".join(char if char.isprintable() else "�" for char in str(path))
+    half = SHOWN_PATH_CHARS // 2
+    return text if len(text) <= SHOWN_PATH_CHARS else f"{text[: half - 1]}…{text[-half:]}"
+
+
+def _shrunk(content: bytes, limits: AudioLimits, room_bytes: int, first_s: float) -> bytes:
     with job_folder() as folder:
         path = folder / "recording"
         path.write_bytes(content)
-        samples = decode_audio(path, limits=limits)
+        samples = decode_audio(path, limits=limits, first_s=first_s)
     duration_s = len(samples) / SAMPLE_RATE
     for bit_rate in OPUS_BIT_RATES:
         if _base64_bytes(round(duration_s * bit_rate / 8 * OPUS_OVERHEAD)) < room_bytes:
@@ -77,10 +95,14 @@ def _shrunk(content: bytes, limits: AudioLimits, room_bytes: int) -> bytes:
                 log_event(logger, "audio_reencoded", bit_rate=bit_rate, bytes=len(shrunk))
                 return shrunk
     raise InputTooLargeError(
-        f"{duration_s / 60:.0f} minutes of audio do not fit one request; put the file where it has an http(s) URL "
+        f"{_shown_time(duration_s)} of audio do not fit one request; put the file where it has an http(s) URL "
         "and pass that",
         param="audio",
     )
+
+
+def _shown_time(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < SHOWN_IN_SECONDS_S else f"{seconds / 60:.0f} minutes"
 
 
 def _base64_bytes(size_bytes: int) -> int:

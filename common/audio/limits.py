@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from common.errors import InputTooLargeError, UnreadableAudioError
 
 SAMPLE_RATE = 16_000
+FURTHER_AUDIO_S = 120.0  # of a recording beside the job's own, such as a known speaker's; the rest is left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

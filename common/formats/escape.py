@@ -2,10 +2,9 @@
 
 import math
 
-from common.timeline import Transcript
+from common.timeline import LATEST_S, Transcript
 
 UNKNOWN_SPEAKER = "UNKNOWN"  # stands for "nobody known" where a format must name somebody
-LATEST_S = 1e9  # later times (30 years) are all written as this one, so that no finite float overflows
 
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
 _SURROGATES = range(0xD800, 0xE000)  # cannot be written as UTF-8

@@ -1,14 +1,15 @@
 """Name speakers by what they say ("Hi, I'm Sheila"), with a language model behind an OpenAI-compatible endpoint."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import aiohttp
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from common.errors import (
     DeadlineExceededError,
@@ -28,7 +29,8 @@ ENDPOINT = "speaker_naming"
 MAX_ANSWER_BYTES = 1024 * 1024  # reasoning included
 PIECE_BYTES = 64 * 1024
 OPTIONAL_FIELDS: dict[str, Any] = {"temperature": 0, "response_format": {"type": "json_object"}}
-JSON_OBJECT = TypeAdapter(dict[str, Any])
+MAX_OBJECT_CHARS = 16_384  # with which an answer ends: a hundred names, and time to look for them at every brace
+JSON = json.JSONDecoder()
 NO_NAMES = "the speaker naming model answered without a JSON object of names; set SPEAKER_NAMING_MODEL to one that can"
 
 logger = logging.getLogger(__name__)
@@ -49,26 +51,26 @@ class _Completion(BaseModel):
 
 
 async def names_from_talk(
-    segments: Sequence[Segment], *, settings: NamingSettings, session: aiohttp.ClientSession
+    segments: Sequence[Segment], unnamed: Collection[str], *, settings: NamingSettings, session: aiohttp.ClientSession
 ) -> dict[str, str]:
-    """Return names for those labels of `segments` whose speaker the talk names for certain, as `spoken_names` checks.
+    """Return names for those labels of `unnamed` whose speaker the talk names for certain, as `spoken_names` checks.
 
-    Returns {} without asking where naming is off or nobody has a label. Raises DeadlineExceededError after
+    Returns {} without asking where naming is off or none of them says anything. Raises DeadlineExceededError after
     `settings.timeout_s` seconds, and EndpointError or one of its kinds.
     """
-    labels = {segment.speaker for segment in segments if segment.speaker}
+    labels = set(unnamed).intersection(segment.speaker for segment in segments if segment.speaker)
     if not (settings.url and labels):
         return {}
     started = time.monotonic()
     try:
         async with asyncio.timeout(settings.timeout_s):
-            content = await _completed(naming_messages(segments), settings, session)
+            content = await _completed(naming_messages(segments, labels), settings, session)
     except TimeoutError:
         raise DeadlineExceededError(
             f"the speaker naming endpoint did not answer within {settings.timeout_s:g} s; "
             "choose a faster model, or raise SPEAKER_NAMING_TIMEOUT"
         ) from None
-    names = spoken_names(_json_object(content), segments)
+    names = spoken_names(_json_object(content), segments, labels)
     seconds = round(time.monotonic() - started, 3)
     log_event(logger, "speakers_named", labels=len(labels), named=len(names), seconds=seconds)
     return names
@@ -163,12 +165,17 @@ def _check_status(status: int) -> None:
 
 
 def _json_object(content: str) -> dict[str, Any]:
-    """Return the JSON object in the model's answer, which may stand in a code fence, after reasoning, amid prose."""
-    answer = content.rpartition("</think>")[2]
-    try:
-        return JSON_OBJECT.validate_json(answer[answer.find("{") : answer.rfind("}") + 1].encode("utf-8", "replace"))
-    except ValidationError:
-        raise _failed(NO_NAMES) from None
+    """Return the last JSON object of the model's answer, which may be in a code fence, after reasoning, amid prose."""
+    answer = content.rpartition("</think>")[2][-MAX_OBJECT_CHARS:]
+    found, start = None, answer.find("{")
+    while start >= 0:
+        end = start + 1
+        with contextlib.suppress(ValueError, RecursionError):  # what is no JSON, and what is nested without end
+            found, end = JSON.raw_decode(answer, start)
+        start = answer.find("{", end)
+    if not isinstance(found, dict):
+        raise _failed(NO_NAMES)
+    return found
 
 
 def _failed(message: str) -> EndpointError:

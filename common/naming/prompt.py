@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, chain, takewhile
 
 from common.timeline import Segment
@@ -30,20 +30,21 @@ is not a speaker. No titles, no roles, no guesses: when in doubt, null.
 For example {"SPEAKER_00": "Sheila", "SPEAKER_01": null}"""
 
 
-def naming_messages(segments: Sequence[Segment]) -> list[dict[str, str]]:
-    """Return the chat: what to do, then at most MAX_TALK_BYTES of the talk, in order, and the labels in it."""
+def naming_messages(segments: Sequence[Segment], unnamed: Collection[str]) -> list[dict[str, str]]:
+    """Return the chat: what to do, at most MAX_TALK_BYTES of the talk, in order, and which of `unnamed` are in it."""
     lines = [_line(segment) for segment in segments]
-    chosen = _chosen(segments, [len(line.encode()) + 1 for line in lines])
+    chosen = _chosen(segments, unnamed, [len(line.encode()) + 1 for line in lines])
     talk = "\n".join(lines[index] for index in chosen)
-    labels = list(dict.fromkeys(_plain(label) for index in chosen if (label := segments[index].speaker)))
+    speakers = dict.fromkeys(label for index in chosen if (label := segments[index].speaker))
+    labels = [_plain(label) for label in speakers if label in unnamed]
     asked = json.dumps(labels, ensure_ascii=False)
     question = f"<transcript>\n{talk}\n</transcript>\nThe labels to name, as a JSON object: {asked}"
     return [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": question}]
 
 
-def _chosen(segments: Sequence[Segment], line_bytes: Sequence[int]) -> list[int]:
+def _chosen(segments: Sequence[Segment], unnamed: Collection[str], line_bytes: Sequence[int]) -> list[int]:
     """Return which segments are shown: all that fit, the most telling first, in the order of the talk."""
-    telling = chain(_opening(line_bytes), _first_lines(segments), _introductions(segments))
+    telling = chain(_opening(line_bytes), _first_lines(segments, unnamed), _introductions(segments))
     chosen: list[int] = []
     room_bytes = MAX_TALK_BYTES
     for index in dict.fromkeys(chain(telling, range(len(segments)))):
@@ -59,15 +60,16 @@ def _opening(line_bytes: Sequence[int]) -> Iterator[int]:
     yield from (index for index, _ in enumerate(opening))
 
 
-def _first_lines(segments: Sequence[Segment]) -> Iterator[int]:
-    """Yield the first lines of each speaker, and the line before, which may introduce them."""
+def _first_lines(segments: Sequence[Segment], unnamed: Collection[str]) -> Iterator[int]:
+    """Yield the first lines of each speaker of `unnamed`, and the line before, which may introduce them."""
     seen: dict[str, int] = {}
     for index, segment in enumerate(segments):
-        if segment.speaker is None or seen.get(segment.speaker, 0) >= FIRST_LINES:
+        label = segment.speaker
+        if label is None or label not in unnamed or seen.get(label, 0) >= FIRST_LINES:
             continue
-        if segment.speaker not in seen and index:
+        if label not in seen and index:
             yield index - 1
-        seen[segment.speaker] = seen.get(segment.speaker, 0) + 1
+        seen[label] = seen.get(label, 0) + 1
         yield index
 
 

@@ -1,7 +1,7 @@
 """Both models in one worker: the orchestrator's request and result without the orchestrator."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -10,14 +10,14 @@ from typing import Any
 from common.answer import Heard, diarized_turns, orchestrated_answer
 from common.audio.limits import SAMPLE_RATE
 from common.contract import OrchestrationRequest, SpanIn
-from common.earlier_words import check_words, earlier_heard, earlier_report
+from common.earlier_words import earlier_heard, earlier_report
 from common.errors import ParleyError
 from common.logs import set_up_logs
 from common.naming.unnamed_speakers import NAMING_SHARE, check_naming
 from common.progress import Tick, part_of
 from common.repair import REPAIR_SHARE
 from common.runpod_loop import post_progress, serve
-from common.settings import NamingSettings, load_settings
+from common.settings import NamingSettings, Settings, load_settings
 from handlers.combined.naming import named
 from handlers.combined.repair import attempted, repaired
 from handlers.device import let_others_compute
@@ -25,6 +25,7 @@ from handlers.diarization.engine import DiarizationEngine
 from handlers.diarization.handler import diarize
 from handlers.diarization.known import voice_sources
 from handlers.diarization.pyannote_engine import find_engine as find_diarization
+from handlers.further_audio import FurtherAudio
 from handlers.transcription.engine import TranscriptionEngine
 from handlers.transcription.handler import find_engine as find_transcription
 from handlers.transcription.handler import report
@@ -42,16 +43,15 @@ def transcribe_and_diarize(
     request: OrchestrationRequest,
     samples: Samples,
     tick: Tick,
-    recordings: Mapping[str, Samples] = MappingProxyType({}),
+    recordings: FurtherAudio = MappingProxyType({}),
     *,
     naming: NamingSettings = NO_NAMING,
 ) -> dict[str, Any]:
     """Return the orchestrator's result for mono 16 kHz `samples`, without its `timings`.
 
-    `recordings` are those of known speakers, for all that `further_audio` names.
+    `request` is one that `check_request` lets pass. `recordings` are those of known speakers, for all that
+    `further_audio` names; an error among them is the diarization's.
     """
-    check_words(request)
-    check_naming(request, available=bool(naming.url))
     models_done = 1 - NAMING_SHARE if request.name_speakers else 1.0
     job = _Job(transcription, diarization, request, samples, recordings)
     heard, about, spoken = job.found(part_of(tick, 0.0, models_done))
@@ -65,9 +65,19 @@ def transcribe_and_diarize(
     return answer
 
 
+def check_request(request: OrchestrationRequest, *, naming: NamingSettings) -> None:
+    """Raise InvalidInputError for a request that cannot be met, as the orchestrator does."""
+    check_naming(request, available=bool(naming.url))
+
+
 def further_audio(request: OrchestrationRequest) -> dict[str, str]:
     """Return the recordings of known speakers that are needed, by the name of their field."""
     return voice_sources(request) if request.diarize else {}
+
+
+def without_speakers(request: OrchestrationRequest) -> bool:
+    """Tell whether there is to be an answer if the diarization fails, be it for the recording of a known speaker."""
+    return request.on_diarization_failure == "degrade"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ class _Job:
     diarization: DiarizationEngine
     request: OrchestrationRequest
     samples: Samples
-    recordings: Mapping[str, Samples]
+    recordings: FurtherAudio
 
     def found(self, tick: Tick) -> Found:
         """Return the words, of the request or transcribed, and the speakers where they are asked for."""
@@ -106,14 +116,37 @@ class _Job:
         return Heard(words=found.words, language=found.language, duration_s=duration_s, coverage=found.coverage)
 
     def _diarized(self, tick: Tick) -> Spoken:
-        return attempted(
-            "diarization", lambda: diarize(self.diarization, self.request, self.samples, tick, self.recordings)
-        )
+        def work() -> dict[str, Any]:
+            found = diarize(self.diarization, self.request, self.samples, tick, self.recordings)
+            diarized_turns(found)  # are they too many to merge, that is an error of the diarization
+            return found
+
+        return attempted("diarization", work)
 
 
 def _parts(tick: Tick, *, repairing: bool) -> tuple[Tick, Tick, Tick]:
     both = 1 - REPAIR_SHARE if repairing else 1.0
     return part_of(tick, 0.0, both / 2), part_of(tick, both / 2, both), part_of(tick, both, 1.0)
+
+
+def combined_worker(
+    transcription: TranscriptionEngine,
+    diarization: DiarizationEngine,
+    *,
+    settings: Settings,
+    post: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]] = post_progress,
+) -> Worker[OrchestrationRequest]:
+    """Return the RunPod handler of both engines."""
+    return Worker(
+        name="combined",
+        request_type=OrchestrationRequest,
+        infer=partial(transcribe_and_diarize, transcription, diarization, naming=settings.naming),
+        limits=settings.limits,
+        post_progress=post,
+        check=partial(check_request, naming=settings.naming),
+        further_audio=further_audio,
+        without_further=without_speakers,
+    )
 
 
 def main() -> None:
@@ -125,15 +158,7 @@ def main() -> None:
     load_diarization = load_or_exit(lambda: find_diarization(settings.diarization))
     load_transcription = load_or_exit(lambda: find_transcription(settings.transcription))
     diarization, transcription = load_or_exit(load_diarization), load_or_exit(load_transcription)
-    worker = Worker(
-        name="combined",
-        request_type=OrchestrationRequest,
-        infer=partial(transcribe_and_diarize, transcription, diarization, naming=settings.naming),
-        limits=settings.limits,
-        post_progress=post_progress,
-        further_audio=further_audio,
-    )
-    serve(worker)
+    serve(combined_worker(transcription, diarization, settings=settings))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ def named(
 ) -> Names:
     """Return names by label for the speakers whom nobody has named, and a warning where there are none to be had.
 
-    Runs an event loop of its own. Raises JobCancelledError when the job is stopped.
+    Runs an event loop of its own, for `settings.timeout_s` seconds at most. The platform knows nothing of them: a job
+    whose executionTimeout ends meanwhile loses the result that was finished before, so it has to allow for them. Raises
+    JobCancelledError when the job is stopped.
     """
     return asyncio.run(_named(request, heard, diarization, settings, tick))
 

@@ -1,7 +1,7 @@
 """The diarization worker: audio in, who spoke when out."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,7 @@ from handlers.device import let_others_compute
 from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
 from handlers.diarization.known import known_voices, recognised, voice_sources
 from handlers.diarization.pyannote_engine import find_engine
+from handlers.further_audio import FurtherAudio, usable
 from handlers.worker import Samples, Worker, load_or_exit
 
 
@@ -25,14 +26,16 @@ def diarize(
     fields: DiarizationFields,
     samples: Samples,
     tick: Tick,
-    recordings: Mapping[str, Samples] = MappingProxyType({}),
+    recordings: FurtherAudio = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the diarization endpoint's result for mono 16 kHz `samples`, without its `timings`.
 
-    `recordings` are the samples of known voices, for every `voice_sources` of the request.
+    `recordings` are the samples of known voices, for every `voice_sources` of the request. Raises the error that
+    stands for one of them.
     """
-    first, second = _parts(tick, known=sum(map(len, recordings.values())), job=len(samples))
-    known = known_voices(engine, fields, recordings, first)
+    voices = usable(recordings)
+    first, second = _parts(tick, known=sum(map(len, voices.values())), job=len(samples))
+    known = known_voices(engine, fields, voices, first)
     count = SpeakerCount(exact=fields.num_speakers, at_least=fields.min_speakers, at_most=fields.max_speakers)
     found = engine.diarize(samples, count=count, tick=second)
     threshold = fields.known_speaker_threshold

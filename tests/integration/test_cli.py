@@ -98,6 +98,7 @@ def test_earlier_words_get_new_speakers(run, recording, tmp_path):
         (None, "cannot read earlier.json: No such file or directory [invalid_input]"),
         ("SPEAKER_00: Hello", "earlier.json is not JSON; make it with --format verbose_json [invalid_input]"),
         ('{"text": "Hello"}', "ask for response_format verbose_json with timestamps true [invalid_input]"),
+        ("[" * 200_000, "earlier.json is not JSON; make it with --format verbose_json [invalid_input]"),
         ("[]", "is the object that response_format verbose_json gives [invalid_input]"),
     ],
 )
@@ -113,6 +114,38 @@ def test_a_file_without_words_never_reaches_the_endpoint(run, recording, tmp_pat
 def test_a_missing_voice_never_reaches_the_endpoint(run, recording):
     code, _, err, asked = run("transcribe", recording, "--known", "Ada=none.wav", final=completed(ANSWER))
     assert (code, asked, err) == (2, None, "error: cannot read none.wav: no such file [invalid_input]\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--speakers", 0), "num_speakers: Input should be greater than or equal to 1"),
+        (("--no-diarize", "--known", "Ada=a.wav"), "known_speakers needs diarize"),
+        (("--no-diarize", "--words", "earlier.json"), "are given to find their speakers anew"),
+        (("--name", "SPEAKER_00=SPEAKER_01"), "SPEAKER_01 is the label of a speaker"),
+        (("--name-speakers",), "name_speakers needs a language model"),
+        (("--known", "Ada=empty.wav"), "empty.wav is empty (0 bytes) [empty_audio]"),
+        (("--known", "Ada=ftp://example.org/a.wav"), "ftp:// URLs cannot be fetched"),
+        (("--known", f"Ada={'x' * 5000}"), "…xxxxx"),
+    ],
+)
+def test_what_cannot_be_met_starts_no_worker(run, recording, tmp_path, monkeypatch, arguments, reason):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SPEAKER_NAMING_URL", raising=False)
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "earlier.json").write_text(json.dumps(HEARD), encoding="utf-8")
+    monkeypatch.setattr(cli, "local_stack", None)
+    code, _, err, asked = run("transcribe", recording, "--local", *arguments, final=completed(ANSWER))
+    assert (code, asked, len(err.splitlines())) == (2, None, 1)
+    assert reason in err
+    assert len(err) < 250
+
+
+def test_what_diarize_cannot_meet_starts_no_worker(run, recording, monkeypatch):
+    monkeypatch.setattr(cli, "local_stack", None)
+    bounds = ("--speakers", 2, "--max-speakers", 3)
+    code, _, err, _ = run("diarize", recording, "--local", *bounds, final=completed(DIARIZED))
+    assert (code, err) == (2, "error: give num_speakers, or min_speakers/max_speakers, not both [invalid_input]\n")
 
 
 def test_speech_without_words_is_told_beside_the_text(run, recording):

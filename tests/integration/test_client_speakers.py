@@ -115,12 +115,13 @@ async def test_a_wrong_known_speaker_is_told_by_its_field():
 
 
 async def test_the_client_asks_the_language_model_where_it_orchestrates():
-    async with chat_server(names(SPEAKER_00="Hi")) as chat:
+    heard = {**HEARD, "words": [*HEARD["words"][:2], {"word": "Sheila.", "start": 1.2, "end": 1.5}]}
+    async with chat_server(names(SPEAKER_00="Sheila")) as chat:
         env = {"SPEAKER_NAMING_URL": chat.url, "SPEAKER_NAMING_MODEL": "llama3.2"}
         async with client(DIARIZED, env, diarization_id="endpoint") as (parley, _):
-            answer = await parley.rediarize(HEARD, AUDIO, name_speakers=True)
-    assert [word["speaker"] for word in answer["words"]] == ["Hi", "Hi", "SPEAKER_01"]
-    assert answer["speaker_names"] == {"SPEAKER_00": "Hi"}
+            answer = await parley.rediarize(heard, AUDIO, name_speakers=True)
+    assert [word["speaker"] for word in answer["words"]] == ["Sheila", "Sheila", "SPEAKER_01"]
+    assert answer["speaker_names"] == {"SPEAKER_00": "Sheila"}
     assert answer["timings"]["naming_s"] > 0
 
 

@@ -29,12 +29,12 @@ def fast_polls(monkeypatch):
     monkeypatch.setattr(endpoints, "FIRST_BACKOFF_S", 0.01)
 
 
-async def call(script, *, deadline_s=5.0, on_progress=None):
+async def call(script, *, job_input=None, deadline_s=5.0, on_progress=None):
     async with aiohttp.ClientSession() as session:
         endpoint = RunPodEndpoint(
             name="transcription", endpoint_id="endpoint", base_url=script.url, api_key="key", session=session
         )
-        return await endpoint.run({"audio": "a"}, deadline_s=deadline_s, on_progress=on_progress)
+        return await endpoint.run(job_input or {"audio": "a"}, deadline_s=deadline_s, on_progress=on_progress)
 
 
 async def test_a_job_is_submitted_once_polled_and_returned():
@@ -174,6 +174,13 @@ async def test_odd_times_and_a_failing_progress_callback_do_not_end_a_job():
     async with scripted_server({"run": [QUEUED], "status/job-1": states}) as script:
         result = await call(script, on_progress=fail)
     assert (result.output, result.queue_s, result.execution_s) == ({"text": "hi"}, 0.0, 0.0)
+
+
+async def test_a_request_too_large_blames_what_is_most_of_it():
+    async with scripted_server({"run": [413]}) as script:
+        with pytest.raises(InputTooLargeError, match=r"or fewer words: these are most of it$") as caught:
+            await call(script, job_input={"audio": "x", "words": [{"word": "Hi."}]})
+    assert caught.value.param == "words"
 
 
 async def test_a_body_too_big_for_run_goes_by_runsync(monkeypatch):

@@ -49,11 +49,12 @@ async def test_a_bad_request_reaches_no_endpoint():
 
 
 async def test_earlier_words_are_given_speakers_and_names():
-    job = {"id": "job-9", "input": {**JOB["input"], "diarize": True, "words": HEARD["words"], "name_speakers": True}}
-    async with chat_server(names(SPEAKER_01="Hello")) as chat:
+    words = [*HEARD["words"][:2], {"word": "Sheila.", "start": 1.2, "end": 1.5}]
+    job = {"id": "job-9", "input": {**JOB["input"], "diarize": True, "words": words, "name_speakers": True}}
+    async with chat_server(names(SPEAKER_01="Sheila")) as chat:
         naming = NamingSettings(url=chat.url, model="llama3.2")
         answer, posted = await answered(job, {"status": "COMPLETED", "output": DIARIZED}, naming=naming)
-    assert (answer["text"], answer["speaker_names"]) == ("Hello there. Hi.", {"SPEAKER_01": "Hello"})
+    assert (answer["text"], answer["speaker_names"]) == ("Hello there. Sheila.", {"SPEAKER_01": "Sheila"})
     assert posted[0][1]["stage"] == "diarization"
 
 

@@ -77,6 +77,22 @@ def test_what_does_not_fit_even_so_is_refused():
         request_audio(wav(tone(10)), limits=LIMITS, body_limit_bytes=upload.BODY_RESERVE_BYTES + 1000)
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(10, "10 seconds"), (150, "2 minutes")])
+def test_how_much_does_not_fit_is_told_in_a_fit_unit(seconds, shown):
+    with pytest.raises(InputTooLargeError, match=f"^{shown} of audio do not fit one request"):
+        request_audio(wav(tone(seconds)), limits=LIMITS, body_limit_bytes=upload.BODY_RESERVE_BYTES + 1000)
+
+
+def test_what_comes_after_the_seconds_of_use_takes_no_room(tmp_path):
+    room_bytes = 20_000  # enough for 5 s, not for 20
+    field = request_audio(
+        wav(tone(20)), limits=LIMITS, body_limit_bytes=upload.BODY_RESERVE_BYTES + room_bytes, first_s=5.0
+    )
+    path = tmp_path / "voice"
+    path.write_bytes(base64.b64decode(field))
+    assert len(decode_audio(path, limits=LIMITS)) / SAMPLE_RATE == pytest.approx(5, abs=0.1)
+
+
 def test_a_higher_body_limit_lets_more_through_untouched():
     content = wav(tone(300))
     field = request_audio(content, limits=LIMITS, body_limit_bytes=2 * upload.RUN_BODY_BYTES)

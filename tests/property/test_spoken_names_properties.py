@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from common.errors import EndpointError
 from common.naming.chat_endpoint import _json_object
 from common.naming.prompt import MAX_TALK_BYTES, naming_messages
-from common.naming.spoken_names import spoken_names
+from common.naming.spoken_names import MARKS_IN_NAMES, spoken_names
 from common.timeline import Segment
 from tests.support.transcripts import nasty_text
 
@@ -27,12 +27,12 @@ answers = st.dictionaries(st.sampled_from(LABELS) | nasty_text, values, max_size
 @given(answers, segments_lists)
 def test_known_labels_get_spoken_names_each_its_own(answer, segments):
     before = deepcopy(segments)
-    names = spoken_names(answer, segments)
+    names = spoken_names(answer, segments, LABELS)
     assert segments == before
     assert set(names) <= {segment.speaker for segment in segments} & set(answer)
     talk = " ".join(segment.text for segment in segments).casefold()
     for label, name in names.items():
-        assert name == str(answer[label]).strip()
+        assert name == str(answer[label]).strip().strip(MARKS_IN_NAMES)
         assert 1 <= len(name) <= 60
         assert name.isprintable()
         assert not re.search(r"[<>&{}\[\]\\/:;\"_]", name)
@@ -43,14 +43,14 @@ def test_known_labels_get_spoken_names_each_its_own(answer, segments):
 
 @given(answers, segments_lists)
 def test_the_order_of_answers_and_checking_again_change_nothing(answer, segments):
-    names = spoken_names(answer, segments)
-    assert spoken_names(dict(reversed(answer.items())), segments) == names
-    assert spoken_names(names, segments) == names
+    names = spoken_names(answer, segments, LABELS)
+    assert spoken_names(dict(reversed(answer.items())), segments, LABELS) == names
+    assert spoken_names(names, segments, LABELS) == names
 
 
 @given(segments_lists)
 def test_the_prompt_is_bounded_and_can_be_sent(segments):
-    for message in naming_messages(segments * 10):
+    for message in naming_messages(segments * 10, LABELS):
         assert len(message["content"].encode()) < MAX_TALK_BYTES + 1500
         assert message["content"].count("</transcript>") == 1
 

@@ -57,6 +57,16 @@ def test_one_name_for_two_labels_makes_them_one_speaker():
     assert (named["num_speakers"], speakers(named)) == (1, ["Sheila", "Sheila", "Sheila", None])
 
 
+def test_a_name_for_nobody_is_told():
+    report = {"model": "w", "device": "cpu"}
+    fields = TranscriptionFields.model_validate({"speaker_names": {"SPEAKER_01": "Eve", "SPEAKER_07": "Ada"}})
+    found = build_answer(HEARD, spoken=SPOKEN, fields=fields, report=report)
+    unknown = "speaker_names: nobody is labelled SPEAKER_07; the speakers are SPEAKER_00, SPEAKER_01"
+    assert found["warnings"] == [unknown]
+    found = build_answer(HEARD, spoken=None, fields=fields, report=report)
+    assert found["warnings"] == ["speaker_names: nobody is labelled SPEAKER_01, SPEAKER_07; the speakers are none"]
+
+
 def merged(names, **request):
     asked = OrchestrationRequest(audio="x", response_format="verbose_json", **request)
     turns = [{"start": turn.start, "end": turn.end, "speaker": turn.speaker} for turn in TURNS]

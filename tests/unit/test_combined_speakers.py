@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from common.contract import OrchestrationRequest, OrchestrationResult
-from common.errors import EngineError, InvalidInputError, JobCancelledError
+from common.errors import EngineError, JobCancelledError
 from common.settings import NamingSettings
 from handlers.combined.handler import further_audio, transcribe_and_diarize
 from handlers.diarization.fake import FakeDiarization
@@ -53,11 +53,6 @@ def test_earlier_words_survive_a_failed_diarization_where_that_is_asked():
         result(diarization=stopped, words=WORDS, on_diarization_failure="degrade")
 
 
-def test_words_without_diarization_have_no_meaning():
-    with pytest.raises(InvalidInputError, match="find their speakers anew"):
-        result(words=WORDS, diarize=False)
-
-
 def test_the_whole_progress_of_a_rediarization_is_the_diarizations():
     ticks = []
     result(words=WORDS, tick=lambda _, fraction: ticks.append(fraction))
@@ -79,11 +74,6 @@ def test_recordings_of_voices_are_fetched_only_where_speakers_are_asked_for():
     request = OrchestrationRequest.model_validate(fields)
     assert further_audio(request) == {"known_speakers.0.audio": "https://example.org/ada.wav"}
     assert further_audio(request.model_copy(update={"diarize": False})) == {}
-
-
-def test_names_without_a_language_model_are_refused():
-    with pytest.raises(InvalidInputError, match="SPEAKER_NAMING_URL"):
-        result(name_speakers=True)
 
 
 async def named(*replies, tick=no_tick, words=WORDS):

@@ -90,6 +90,20 @@ def test_unknown_keys_are_named(raw, param, words):
         ({"audio": "x", "words": [{"word": "so", "start": 2.0, "end": 1.0}]}, "words.0", "before start"),
         ({"audio": "x", "words": [{"word": "so", "start": 2.0}]}, "words.0.end", "missing"),
         ({"audio": "x", "words": [{"word": "so", "start": float("nan"), "end": 1.0}]}, "words.0.start", "finite"),
+        ({"audio": "x", "words": [{"word": "so", "start": 0.0, "end": 1e10}]}, "words.0.end", "equal to 1000000000"),
+        (
+            {"audio": "x", "words": [{"word": "so", "start": 0.0, "end": 1.0, "confidence": 1.5}]},
+            "words.0.confidence",
+            "less than or equal to 1",
+        ),
+        ({"audio": "x", "words": [{}] * 200_001}, "words", "at most 200000 items"),
+        ({"audio": "x", "diarize": False, "words": []}, "words", "find their speakers anew"),
+        ({"audio": "x", "diarize": False, "name_speakers": True}, "name_speakers", "there are no speakers"),
+        (
+            {"audio": "x", "diarize": False, "known_speakers": [{"name": "Ada", "audio": "x"}]},
+            "known_speakers",
+            "there are no speakers",
+        ),
         ({"audio": "x", "subtitles": {"max_lines": 0}}, "subtitles.max_lines", "greater than or equal to 1"),
     ],
 )
@@ -110,15 +124,10 @@ def test_hotwords_come_without_the_space_around_them():
     assert parse_request(TranscriptionRequest, asked).hotwords == ["Fort Wayne", "Čapek"]
 
 
-@pytest.mark.parametrize("name", ["SPEAKER_00", "SPEAKER_1", "speaker_117"])
-def test_a_known_speaker_has_no_name_that_is_a_label(name):
-    asked = {"audio": "x", "known_speakers": [{"name": "Ada", "audio": "x"}, {"name": name, "audio": "x"}]}
-    with pytest.raises(InvalidInputError, match="is the label of a speaker whom nobody knows") as caught:
-        parse_request(DiarizationRequest, asked)
-    assert caught.value.param == "known_speakers.1.name"
-
-
-@pytest.mark.parametrize("name", ["Ada", "SPEAKER_", "SPEAKER_A", "THE SPEAKER_01", "Speaker 1"])
-def test_other_names_are_names(name):
-    asked = {"audio": "x", "known_speakers": [{"name": name, "audio": "x"}]}
-    assert parse_request(DiarizationRequest, asked).known_speakers[0].name == name
+@pytest.mark.parametrize("param", ["diarization_segments", "exclusive_segments"])
+def test_more_speakers_than_words_can_be_given_to_are_refused(param):
+    turns = [{"start": number, "end": number + 1, "speaker": f"S{number % 101}"} for number in range(300)]
+    with pytest.raises(InvalidInputError, match=r"^101 speakers .* at most 100 .* max_speakers$") as caught:
+        parse_request(TranscriptionRequest, {"audio": "x", param: turns})
+    assert caught.value.param == param
+    assert parse_request(TranscriptionRequest, {"audio": "x", param: turns[:100]})

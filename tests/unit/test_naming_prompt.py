@@ -6,8 +6,12 @@ from common.naming.prompt import MAX_LINE_BYTES, MAX_TALK_BYTES, naming_messages
 from common.timeline import Segment
 
 
-def lines(segments) -> list[list[str | None]]:
-    text = naming_messages(segments)[1]["content"]
+def asked(segments, unnamed=None) -> list[dict[str, str]]:
+    return naming_messages(segments, {one.speaker for one in segments} if unnamed is None else unnamed)
+
+
+def lines(segments, unnamed=None) -> list[list[str | None]]:
+    text = asked(segments, unnamed)[1]["content"]
     talk, closing, rest = text.removeprefix("<transcript>\n").partition("\n</transcript>\n")
     assert closing
     assert text.count("</transcript>") == 1
@@ -15,8 +19,8 @@ def lines(segments) -> list[list[str | None]]:
     return [json.loads(line) for line in talk.split("\n")]
 
 
-def labels(segments) -> list[str]:
-    return json.loads(naming_messages(segments)[1]["content"].rpartition("as a JSON object: ")[2])
+def labels(segments, unnamed=None) -> list[str]:
+    return json.loads(asked(segments, unnamed)[1]["content"].rpartition("as a JSON object: ")[2])
 
 
 def small_talk(count: int) -> list[Segment]:
@@ -30,7 +34,7 @@ def test_a_short_talk_is_shown_whole():
 
 
 def test_the_task_asks_for_json_and_is_apart_from_the_talk():
-    system, user = naming_messages(small_talk(2))
+    system, user = asked(small_talk(2))
     assert (system["role"], user["role"]) == ("system", "user")
     assert "JSON object" in system["content"]  # OpenAI's JSON mode refuses a request that does not say so
     assert "nothing at all" not in system["content"]
@@ -74,3 +78,13 @@ def test_many_introductions_leave_room_for_the_opening():
     talk = small_talk(90) + [Segment(i, i, i + 1, f"Thank you, number {i}.", "SPEAKER_00") for i in range(90, 900)]
     shown = [text for _, text in lines(talk)]
     assert shown[:90] == [segment.text for segment in talk[:90]]
+
+
+def test_only_labels_without_a_name_are_asked_for_and_go_first():
+    talk = small_talk(2000)
+    talk[1000] = Segment(1000, 1000, 1001, "The new one is a line too long for leftovers.", "SPEAKER_02")
+    talk[1500] = Segment(1500, 1500, 1501, "A friend of hers is a line too long as well.", "Sheila")
+    shown = [text for _, text in lines(talk, {"SPEAKER_02", "SPEAKER_07"})]
+    assert "The new one is a line too long for leftovers." in shown
+    assert "A friend of hers is a line too long as well." not in shown
+    assert labels(talk, {"SPEAKER_02", "SPEAKER_07"}) == ["SPEAKER_02"]

@@ -13,10 +13,11 @@ class Namer:
 
     def __init__(self, *, error=None, delay_s=0.0, **names):
         self.names, self.error, self.delay_s = names, error, delay_s
-        self.shown = []
+        self.shown, self.asked = [], []
         self.cancelled = False
 
-    async def __call__(self, segments):
+    async def __call__(self, segments, unnamed):
+        self.asked.append(sorted(unnamed))
         self.shown.append([(segment.speaker, segment.text) for segment in segments])
         try:
             await asyncio.sleep(self.delay_s)
@@ -65,6 +66,7 @@ async def test_names_of_the_request_are_shown_and_cannot_be_changed():
     namer = Namer(SPEAKER_00="Eve", Sheila="Eve", SPEAKER_01="Ada", SPEAKER_09="Nobody")
     answer = await answered(namer, speaker_names={"SPEAKER_00": "Sheila"})
     assert namer.shown == [[("Sheila", "Hello there."), ("SPEAKER_01", "Hi.")]]
+    assert namer.asked == [["SPEAKER_01"]]
     assert speakers(answer) == ["Sheila", "Sheila", "Ada"]
     assert answer["speaker_names"] == {"SPEAKER_00": "Sheila", "SPEAKER_01": "Ada"}
 
@@ -84,10 +86,32 @@ async def test_recognised_voices_keep_their_names():
     assert answer["speaker_matches"] == matches
 
 
+async def test_a_name_given_by_hand_frees_that_of_a_voice_wrongly_recognised():
+    segments = [{**DIARIZED["segments"][0], "speaker": "Ada"}, DIARIZED["segments"][1]]
+    matches = [{"speaker": "SPEAKER_00", "name": "Ada", "similarity": 0.9}]
+    diarized = {**DIARIZED, "segments": segments, "speakers": ["Ada", "SPEAKER_01"], "speaker_matches": matches}
+    namer = Namer(SPEAKER_01="Ada")
+    answer = await answered(namer, diarized=diarized, speaker_names={"SPEAKER_00": "Bob"})
+    assert (namer.shown, namer.asked) == ([[("Bob", "Hello there."), ("SPEAKER_01", "Hi.")]], [["SPEAKER_01"]])
+    assert speakers(answer) == ["Bob", "Bob", "Ada"]
+    assert answer["speaker_names"] == {"SPEAKER_00": "Bob", "SPEAKER_01": "Ada"}
+
+
 async def test_where_all_have_names_nobody_is_asked():
     namer = Namer()
     await answered(namer, speaker_names={"SPEAKER_00": "Sheila", "SPEAKER_01": "Ada"})
     assert namer.shown == []
+
+
+async def test_where_only_the_named_say_anything_nobody_is_asked():
+    silent = {"start": 8.0, "end": 9.0, "speaker": "SPEAKER_02"}
+    diarized = {**DIARIZED, "segments": [*DIARIZED["segments"], silent], "num_speakers": 3}
+    diarized["speakers"] = [*DIARIZED["speakers"], "SPEAKER_02"]
+    namer = Namer(SPEAKER_02="Ada")
+    answer = await answered(
+        namer, diarized=diarized, repair=False, speaker_names={"SPEAKER_00": "Sheila", "SPEAKER_01": "Bob"}
+    )
+    assert (namer.shown, answer["speaker_names"]) == ([], {"SPEAKER_00": "Sheila", "SPEAKER_01": "Bob"})
 
 
 async def test_a_failure_is_a_warning():

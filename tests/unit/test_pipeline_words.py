@@ -1,7 +1,13 @@
+import asyncio
+import threading
+
 import pytest
 
+from common.answer import orchestrated_answer
 from common.contract import OrchestrationRequest, OrchestrationResult
+from common.earlier_words import earlier_heard
 from common.errors import ConfigurationError, EndpointError, InvalidInputError
+from orchestrator import pipeline
 from orchestrator.pipeline import orchestrate
 from tests.support.fake_endpoint import DIARIZED, HEARD, FakeEndpoint
 
@@ -110,6 +116,34 @@ async def test_words_without_diarization_have_no_meaning():
     with pytest.raises(InvalidInputError, match="find their speakers anew") as caught:
         await rediarized(speakers, diarize=False)
     assert (caught.value.param, speakers.inputs) == ("words", [])
+
+
+async def test_words_are_merged_off_the_event_loop(monkeypatch):
+    loop_ran = threading.Event()
+
+    def merged(*args, **kwargs):
+        assert loop_ran.wait(5)  # in vain where the loop itself is kept waiting
+        return orchestrated_answer(*args, **kwargs)
+
+    monkeypatch.setattr(pipeline, "orchestrated_answer", merged)
+    monkeypatch.setattr(pipeline, "earlier_heard", lambda *args: loop_ran.wait(5) and earlier_heard(*args))
+    answer = asyncio.ensure_future(rediarized())
+    while not answer.done():
+        await asyncio.sleep(0.01)
+        loop_ran.set()
+    assert (await answer)["text"] == "Hello there. Hi."
+
+
+@pytest.mark.parametrize("key", ["segments", "exclusive_segments"])
+async def test_more_speakers_than_can_be_merged_are_an_error(key):
+    turns = [{"start": number, "end": number + 1, "speaker": f"S{number}"} for number in range(101)]
+    crowd = {**DIARIZED, key: turns}
+    with pytest.raises(InvalidInputError, match=r"10[13] speakers are too many .* max_speakers") as caught:
+        await rediarized(diarization(output=crowd))
+    assert caught.value.param == "max_speakers"
+    answer = await rediarized(diarization(output=crowd), on_diarization_failure="degrade")
+    assert answer["diarization"] == "failed"
+    assert "are too many to be merged with words" in answer["warnings"][0]
 
 
 async def test_a_missing_endpoint_is_named_before_anything_is_started():

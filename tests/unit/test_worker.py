@@ -5,6 +5,7 @@ import pytest
 
 from common.audio.limits import AudioLimits
 from common.contract import DiarizationRequest
+from common.errors import InvalidInputError
 from handlers.worker import Worker
 from tests.support.audio_jobs import job
 from tests.support.blocking_engine import BlockingInference
@@ -47,6 +48,17 @@ async def test_an_unknown_field_is_refused_by_its_name():
 async def test_a_job_without_input_is_refused():
     answer = await worker(lambda *_: {})({"id": "job-1"})
     assert json.loads(answer["error"])["code"] == "invalid_input"
+
+
+async def test_what_cannot_be_met_is_refused_before_anything_is_fetched():
+    def check(request):
+        raise InvalidInputError(f"no {request.num_speakers} speakers here", param="num_speakers")
+
+    strict = worker(lambda *_: pytest.fail("ran"))
+    strict.check = check
+    answer = await strict({"id": "job-1", "input": {"audio": "http://127.0.0.1/never", "num_speakers": 3}})
+    error = json.loads(answer["error"])
+    assert (error["code"], error["message"]) == ("invalid_input", "no 3 speakers here")
 
 
 async def test_a_crash_gives_an_envelope_without_its_text():

@@ -1,13 +1,14 @@
 import asyncio
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from common.audio.limits import AudioLimits
 from common.contract import DiarizationRequest
-from handlers import worker as worker_module
+from handlers import further_audio
 from handlers.diarization.fake import FakeDiarization
 from handlers.diarization.handler import diarize
 from handlers.diarization.known import voice_sources
@@ -69,7 +70,7 @@ async def test_without_further_audio_there_is_none_and_no_time_of_it():
 
 
 async def test_only_the_beginning_is_kept_in_memory_of_its_own(monkeypatch):
-    monkeypatch.setattr(worker_module, "FURTHER_AUDIO_S", 0.25)
+    monkeypatch.setattr(further_audio, "FURTHER_AUDIO_S", 0.25)
     kept = []
 
     def infer(request, samples, tick, further):
@@ -101,9 +102,9 @@ async def test_an_error_names_the_field_and_keeps_its_kind(audio, code, message)
 
 async def test_a_server_that_is_down_may_be_tried_again(monkeypatch):
     async def fail(source, folder, *, limits):
-        raise worker_module.AudioFetchError("the server is away", param="audio")
+        raise further_audio.AudioFetchError("the server is away", param="audio")
 
-    monkeypatch.setattr(worker_module, "fetch_audio", fail)
+    monkeypatch.setattr(further_audio, "fetch_audio", fail)
     answer = await worker(recorded)(known_job("https://example.com/voice.wav"))
     error = json.loads(answer["error"])
     assert (error["code"], error["retryable"]) == ("audio_fetch_failed", True)
@@ -117,9 +118,59 @@ async def test_a_job_stopped_while_a_voice_is_fetched_never_runs(monkeypatch):
         fetching.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(worker_module, "fetch_audio", hang)
+    monkeypatch.setattr(further_audio, "fetch_audio", hang)
     task = asyncio.create_task(worker(lambda *_: pytest.fail("ran"))(known_job("https://example.com/voice.wav")))
     await fetching.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_the_first_error_ends_the_job_before_its_audio_is_fetched(monkeypatch):
+    fetched = []
+
+    async def refuse(source, folder, *, limits):
+        fetched.append(source)
+        raise further_audio.AudioFetchError("the server is away", param="audio")
+
+    monkeypatch.setattr(further_audio, "fetch_audio", refuse)
+    monkeypatch.setattr("handlers.worker.fetch_audio", refuse)
+    assert (await error_of("https://example.com/a.wav", "https://example.com/b.wav"))[0] == "audio_fetch_failed"
+    assert fetched == ["https://example.com/a.wav"]
+
+
+async def test_where_there_is_something_to_do_without_the_error_is_handed_on():
+    lenient = worker(lambda request, samples, tick, further: {"further": {k: str(v) for k, v in further.items()}})
+    lenient.without_further = lambda request: request.num_speakers == 2
+    asked = known_job("not base64!", wav_base64(tone(1.0)))
+    assert json.loads((await lenient(asked))["error"])["param"] == "known_speakers.0.audio"
+    asked["input"]["num_speakers"] = 2
+    found = (await lenient(asked))["further"]
+    assert found.keys() == {"known_speakers.0.audio"}
+    assert found["known_speakers.0.audio"].startswith("known_speakers.0.audio: audio must be an http(s) URL")
+
+
+async def test_all_recordings_together_have_the_time_of_one(monkeypatch):
+    fetched = []
+
+    async def slow(source, folder, *, limits):
+        fetched.append(source)
+        await asyncio.sleep(0.15)
+        path = folder / "audio"
+        path.write_bytes(base64.b64decode(wav_base64(tone(0.5))))
+        return path
+
+    monkeypatch.setattr(further_audio, "fetch_audio", slow)
+    hurried = worker(recorded)
+    hurried.limits = replace(LIMITS, fetch_timeout_s=0.4)
+    answer = await hurried(known_job(*(f"https://example.com/{n}.wav" for n in range(50))))
+    error = json.loads(answer["error"])
+    assert (error["code"], error["param"], error["retryable"]) == ("audio_fetch_failed", "known_speakers", True)
+    assert error["message"].startswith("known_speakers: its recordings could not all be fetched within 0.4 s; send")
+    assert 1 <= len(fetched) <= 4
+
+
+async def test_what_comes_after_the_beginning_is_not_decoded(monkeypatch):
+    monkeypatch.setattr(further_audio, "FURTHER_AUDIO_S", 2.0)
+    answer = await worker(recorded)(known_job(wav_base64(tone(21.0))))
+    assert answer["further"] == {"known_speakers.0.audio": 32_000}
