@@ -65,8 +65,8 @@ bench-attribution: $(TESTABLE) $(VENV)/whisperx
 
 # Alone: what it depends on is pinned to other versions than ours.
 $(VENV)/whisperx: $(TESTABLE)
-	@$(PIP) --no-deps whisperx==3.8.6 || echo 'WARNING: whisperx could not be installed; only our own version of its rule runs'
-	@touch $@
+	@$(PIP) --no-deps whisperx==3.8.6 && touch $@ \
+		|| echo 'WARNING: whisperx could not be installed; only our own version of its rule runs'
 
 # Known speakers and strangers: similarities, false names, misses; QUICK=1: fewer; DATA=folder: more than two voices.
 bench-voices: $(TESTABLE)

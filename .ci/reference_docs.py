@@ -1,5 +1,6 @@
 """Write docs/api.md and docs/configuration.md from the contract and the settings; `make docs` runs it."""
 
+import inspect
 import json
 import sys
 import types
@@ -14,7 +15,7 @@ from pydantic_core import PydanticUndefined
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from common import contract  # noqa: E402 - this file is run by its path
+from common import contract, results  # noqa: E402 - this file is run by its path
 from common.errors import ParleyError  # noqa: E402
 from common.settings import VARIABLES  # noqa: E402
 
@@ -24,24 +25,27 @@ REQUESTS = {
     "Orchestrator and combined worker": contract.OrchestrationRequest,
 }
 RESULTS = {
-    "Diarization": contract.DiarizationResult,
-    "Transcription, `verbose_json`": contract.VerboseTranscription,
-    "Orchestrator and combined worker, `verbose_json`": contract.OrchestrationResult,
+    "Diarization": results.DiarizationResult,
+    "Transcription, `verbose_json`": results.VerboseTranscription,
+    "Orchestrator and combined worker, `verbose_json`": results.OrchestrationResult,
 }
 PARTS = (
     contract.SubtitleOptions,
     contract.TurnIn,
     contract.SpanIn,
-    contract.SegmentOut,
-    contract.WordOut,
-    contract.TurnOut,
-    contract.CoverageOut,
-    contract.StretchOut,
+    contract.WordIn,
+    contract.KnownSpeaker,
+    results.SegmentOut,
+    results.WordOut,
+    results.TurnOut,
+    results.CoverageOut,
+    results.StretchOut,
+    results.SpeakerMatch,
 )
 API_HEAD = """# The API
 
 Every endpoint takes `{"input": {…}}` by RunPod's `/run` and `/runsync`. This page is written from
-`common/contract.py` by `make docs`; a test keeps the two together.
+`common/contract.py` and `common/results.py` by `make docs`; a test keeps the two together.
 
 An unknown field is refused by name. `audio` is an http(s) URL, a data URI, or base64. Times are seconds.
 """
@@ -50,11 +54,12 @@ FORMATS = """## Answers
 `response_format` decides the shape. `json` gives `{"text"}`, `verbose_json` the tables below, `diarized_json` OpenAI's
 diarized shape; `text`, `srt`, `vtt`, `tsv`, `rttm`, `stm` and `ctm` give
 `{"text": "<the document>", "format": "<its name>"}`. Every answer also names `model` and `device` and has `timings`
-(seconds) and `warnings`, and `coverage` where speech was looked for; the orchestrator's also has `models` and
-`diarization`.
+(seconds) and `warnings`, `coverage` where speech was looked for, and `words_without_speaker` where speakers were; the
+orchestrator's also has `models` and `diarization`, and `embeddings`, `speaker_matches` and `speaker_names` where they
+were asked for.
 
 While a job runs, `output` of `/status` is `{"stage", "progress"}`, a fraction from 0 to 1; the orchestrator's also has
-the fractions of `diarization`, `transcription` and, once speech is decoded again, `transcription_repair`.
+the fractions of `diarization`, `transcription` and, once they begin, `transcription_repair` and `naming`.
 """
 ERRORS = """## Errors
 
@@ -122,7 +127,7 @@ def sections(title: str, models: dict[str, type[BaseModel]]) -> Iterator[str]:
     """Yield one section a model."""
     yield f"## {title}\n"
     for name, model in models.items():
-        yield f"### {name}\n\n{model.__doc__}\n"
+        yield f"### {name}\n\n{inspect.getdoc(model)}\n"
         yield from field_table(model)
         yield ""
 

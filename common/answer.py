@@ -1,21 +1,24 @@
 """Words and turns into the answer a caller asked for: assign speakers, cut segments, render the format."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from common.contract import OrchestrationRequest, SubtitleOptions, TranscriptionFields, TurnOut
+from common.contract import OrchestrationRequest, SubtitleOptions, TranscriptionFields
 from common.coverage import Coverage, coverage_warnings
 from common.errors import JobCancelledError, ParleyError
 from common.field_values import check_speakers
 from common.formats import RenderOptions, SubtitleLimits, render
+from common.results import TurnOut
 from common.segments import segment_words
 from common.speaker_names import SpeakerNames, named_embeddings, speaker_names
 from common.speakers import assign_speakers
 from common.timeline import SpeakerTurns, Transcript, Word
 
 NOBODY = SpeakerTurns(turns=())
+
+Spoken = Mapping[str, Any] | ParleyError  # the diarization's result, or the error it ended with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +58,29 @@ def build_answer(
 def merged_transcript(
     heard: Heard, spoken: SpeakerTurns | None, *, names: Mapping[str, str] = MappingProxyType({})
 ) -> Transcript:
-    """Return the words in readable segments, each with its speaker unless `spoken` is None; `names` replace labels."""
-    turns = None if spoken is None else spoken.renamed(names)
-    words = heard.words if turns is None else assign_speakers(heard.words, turns.turns, exclusive=turns.exclusive)
+    """Return the words in readable segments, each with its speaker unless `spoken` is None; `names` replace labels.
+
+    Who said a word does not depend on what anybody is called, only on which labels share a name and so are one speaker.
+    """
+    words = heard.words if spoken is None else _named_words(heard.words, spoken, names)
     return Transcript(
         segments=segment_words(words),
         duration_s=heard.duration_s,
         language=heard.language,
-        diarized=turns is not None,
-        turns=() if turns is None else turns.turns,
+        diarized=spoken is not None,
+        turns=() if spoken is None else spoken.renamed(names).turns,
     )
+
+
+def _named_words(words: Sequence[Word], spoken: SpeakerTurns, names: Mapping[str, str]) -> tuple[Word, ...]:
+    first_of: dict[str, str] = {}
+    one = {label: first_of.setdefault(names.get(label, label), label) for label in sorted(spoken.labels)}
+    turns = spoken.renamed(one)
+    found = assign_speakers(words, turns.turns, exclusive=turns.exclusive)
+    shown = {label: name for name, label in first_of.items()}
+    if all(label == name for label, name in shown.items()):
+        return found
+    return tuple(word if word.speaker is None else replace(word, speaker=shown[word.speaker]) for word in found)
 
 
 def _warned(report: Mapping[str, Any], warnings: Iterable[str]) -> dict[str, Any]:
@@ -76,7 +92,7 @@ def orchestrated_answer(
     *,
     heard: Heard,
     transcription: Mapping[str, Any],
-    diarization: Mapping[str, Any] | ParleyError | None,
+    diarization: Spoken | None,
     names: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Merge what both endpoints returned into the orchestrator's result, without its `timings`.
@@ -100,8 +116,9 @@ def diarized_turns(diarization: Mapping[str, Any]) -> SpeakerTurns:
         tuple(TurnOut.model_validate(segment).turn() for segment in diarization.get(key) or ())
         for key in ("segments", "exclusive_segments")
     )
-    check_speakers({turn.speaker for turn in (*turns, *exclusive)}, param="max_speakers")
-    return SpeakerTurns(turns=turns, exclusive=exclusive)
+    spoken = SpeakerTurns(turns=turns, exclusive=exclusive)
+    check_speakers(spoken.labels, param="max_speakers")
+    return spoken
 
 
 def _with_speakers(
@@ -114,7 +131,9 @@ def _with_speakers(
 ) -> dict[str, Any]:
     spoken, matches = diarized_turns(diarization), diarization.get("speaker_matches") or []
     names = speaker_names(request.speaker_names, spoken, matches=matches, found=found)
-    answer = build_answer(heard, spoken=spoken, fields=request, names=names, report=_report(transcription, diarization))
+    answer = build_answer(
+        heard, spoken=spoken, fields=request, names=names, report=_report(request, transcription, diarization)
+    )
     answer["diarization"] = "completed"
     answer["models"]["diarization"] = diarization["model"]
     if request.response_format == "verbose_json":
@@ -131,18 +150,20 @@ def _with_speakers(
 def _without_speakers(
     request: OrchestrationRequest, heard: Heard, transcription: Mapping[str, Any], *, failure: ParleyError | None
 ) -> dict[str, Any]:
-    answer = build_answer(heard, spoken=None, fields=request, report=_report(transcription))
+    answer = build_answer(heard, spoken=None, fields=request, report=_report(request, transcription))
     answer["diarization"] = "not_requested" if failure is None else "failed"
     if failure is not None:
         answer["warnings"].append(f"diarization failed, so that words have no speakers: {failure.message}")
     return answer
 
 
-def _report(transcription: Mapping[str, Any], *others: Mapping[str, Any]) -> dict[str, Any]:
+def _report(
+    request: OrchestrationRequest, transcription: Mapping[str, Any], *others: Mapping[str, Any]
+) -> dict[str, Any]:
     warnings = [text for report in (transcription, *others) for text in report.get("warnings", ())]
     return {
         "model": transcription["model"],
-        "models": {"transcription": transcription["model"]},
+        "models": {} if request.words is not None else {"transcription": transcription["model"]},
         "device": transcription["device"],
         "warnings": warnings,
     }

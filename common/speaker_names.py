@@ -32,7 +32,7 @@ def speaker_names(
     recognised. Two labels that get one name are one speaker from there on; where that name is the label of somebody
     whom nobody renames, it is so as well, but a warning tells.
     """
-    labels = {turn.speaker for turn in (*spoken.turns, *spoken.exclusive)}
+    labels = spoken.labels
     now = {match["speaker"]: match["name"] for match in matches}
     meant = {key: key if key in labels else now.get(key, key) for key in asked}
     keys = {meant[key]: key for key in sorted(asked, key=labels.__contains__) if meant[key] in labels}

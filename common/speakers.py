@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from common.attribution.best_path import best_path
+from common.attribution.presence import Presence
+from common.attribution.talk import SILENT, Near, Talk, microseconds, near_words, talk_by_speaker
+from common.attribution.turn_changes import change_costs
 from common.errors import InvalidInputError
-from common.presence import Presence
-from common.speaker_path import best_path
-from common.talk import SILENT, Near, Talk, microseconds, near_words, talk_by_speaker
 from common.timeline import Turn, Word
-from common.turn_changes import change_costs
 
 
 def assign_speakers(
@@ -24,9 +24,10 @@ def assign_speakers(
 
     A word further than `max_gap_s` from all turns has no speaker; every other word has one whose turn is as near.
     `speaker_confidence` is the part of the evidence at the word itself that is for its speaker. Where all is equal the
-    speaker wins who talks first; in overlap the shorter turn wins, which is there for a reason. Labels, the order of
-    turns, how turns are cut into pieces, and turns far from all words do not matter, and whatever speaker a word had is
-    replaced. Time and memory grow with words × speakers. Raises InvalidInputError for a `max_gap_s` below zero.
+    speaker wins who talks first; in overlap the shorter turn wins, which is there for a reason. Labels (but between
+    speakers who always talk together), the order of turns, how turns are cut into pieces, and turns far from all words
+    do not matter, and whatever speaker a word had is replaced. Time and memory grow with words × speakers. Raises
+    InvalidInputError for a `max_gap_s` below zero.
     """
     if not max_gap_s >= 0:
         raise InvalidInputError("max_gap_s must be 0 or more", param="max_gap_s")

@@ -67,6 +67,11 @@ class SpeakerTurns:
     turns: tuple[Turn, ...]
     exclusive: tuple[Turn, ...] = ()
 
+    @property
+    def labels(self) -> frozenset[str]:
+        """Labels of all who have a turn of either kind."""
+        return frozenset(turn.speaker for turn in (*self.turns, *self.exclusive))
+
     def renamed(self, names: Mapping[str, str]) -> "SpeakerTurns":
         """Return them with the labels in `names` replaced."""
         return SpeakerTurns(

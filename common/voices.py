@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from common.contract import SpeakerMatch
 from common.errors import InvalidInputError
+from common.results import SpeakerMatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

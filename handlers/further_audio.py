@@ -18,9 +18,9 @@ FurtherAudio: TypeAlias = Mapping[str, Samples | ParleyError]
 async def fetch_further(sources: Mapping[str, str], *, limits: AudioLimits, tick: Callable[[], None]) -> FurtherAudio:
     """Return mono 16 kHz samples of the first FURTHER_AUDIO_S seconds of each of `sources`, or up to the first error.
 
-    One after the other, so that at most one file is held; all of them together have `limits.fetch_timeout_s` seconds.
-    An error, InvalidInputError or AudioFetchError, stands for what it is about and is the last entry; it names the
-    field. `tick` is called before each.
+    One after the other, so that one file at a time is on disk; all of them together have `limits.fetch_timeout_s`
+    seconds. An error, InvalidInputError or AudioFetchError, stands for what it is about and is the last entry; it names
+    the field. `tick` is called before each.
     """
     found: dict[str, Samples | ParleyError] = {}
     param = ""

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from common.audio.blocks import Samples
 from common.audio.decode import decode_audio
 from common.audio.fetch import fetch_audio
 from common.audio.job_folder import job_folder
@@ -23,7 +21,6 @@ from handlers.further_audio import FurtherAudio, fetch_further, usable
 
 RequestT = TypeVar("RequestT", bound=AudioRequest)
 EngineT = TypeVar("EngineT")
-Samples = NDArray[np.float32]
 
 
 @dataclass(kw_only=True)

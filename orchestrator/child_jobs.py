@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.answer import Heard
-from common.contract import CoverageOut, DiarizationFields, OrchestrationRequest
+from common.contract import DiarizationFields, OrchestrationRequest
 from common.errors import InvalidInputError
 from common.formats import transcript_words
+from common.results import CoverageOut
 from orchestrator.children import foreign_output
 
 DIARIZATION_FIELDS = {"audio", *DiarizationFields.model_fields}

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from common.contract import WorkerReport
 from common.coverage import Span, duration_s, union
 from common.errors import EndpointError
+from common.results import WorkerReport
 from orchestrator.endpoints import Endpoint, OnProgress
 
 KEPT_S = 10.0  # of the deadline, to stop what does not end and to answer with what there is

@@ -9,15 +9,9 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 import aiohttp
 
-from common.contract import (
-    DiarizationRequest,
-    DiarizationResult,
-    OrchestrationRequest,
-    RequestT,
-    WorkerReport,
-    parse_request,
-)
+from common.contract import DiarizationRequest, OrchestrationRequest, RequestT, parse_request
 from common.naming.unnamed_speakers import names_asked_of
+from common.results import DiarizationResult, WorkerReport
 from common.settings import Settings, load_settings
 from orchestrator.blocking import finished
 from orchestrator.children import checked_output

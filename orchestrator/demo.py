@@ -10,8 +10,9 @@ from typing import Any
 
 import aiohttp
 
-from common.contract import OrchestrationRequest, OrchestrationResult, parse_request
+from common.contract import OrchestrationRequest, parse_request
 from common.errors import ConfigurationError
+from common.results import OrchestrationResult
 from common.settings import Settings
 from orchestrator.children import checked_output
 from orchestrator.cli_output import ProgressLine, check_readable, report_coverage

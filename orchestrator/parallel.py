@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from common.answer import diarized_turns
-from common.contract import DiarizationResult, OrchestrationRequest, WorkerReport
+from common.answer import Spoken, diarized_turns
+from common.contract import OrchestrationRequest
 from common.errors import ParleyError
+from common.results import DiarizationResult, WorkerReport
 from orchestrator.child_jobs import diarization_input, transcription_input
 from orchestrator.children import Children
 from orchestrator.endpoints import Endpoint
-
-Spoken = Mapping[str, Any] | ParleyError  # the diarization's result, or the error it ended with
 
 
 async def both(

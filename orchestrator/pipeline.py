@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from common.answer import Heard, diarized_turns, orchestrated_answer
+from common.answer import Heard, Spoken, diarized_turns, orchestrated_answer
 from common.contract import OrchestrationRequest
 from common.coverage import coverage_warnings
 from common.earlier_words import earlier_heard, earlier_report
@@ -14,7 +14,7 @@ from common.repair import REPAIR_SHARE
 from orchestrator.child_jobs import heard_in
 from orchestrator.children import KEPT_S, Children
 from orchestrator.endpoints import Endpoint, OnProgress
-from orchestrator.parallel import Spoken, both, diarized
+from orchestrator.parallel import both, diarized
 from orchestrator.repair_job import REPAIR, repaired
 
 NAMING = "naming"
@@ -114,12 +114,7 @@ def _merged(
     request: OrchestrationRequest, found: Found, names: Mapping[str, str], warnings: list[str]
 ) -> dict[str, Any]:
     report = {**found.report, "warnings": [*found.report.get("warnings", ()), *warnings]}
-    answer = orchestrated_answer(
-        request, heard=found.heard, transcription=report, diarization=found.spoken, names=names
-    )
-    if request.words is not None:
-        del answer["models"]["transcription"]  # none ran
-    return answer
+    return orchestrated_answer(request, heard=found.heard, transcription=report, diarization=found.spoken, names=names)
 
 
 def _timings(children: Children, merge_started_s: float) -> dict[str, float]:

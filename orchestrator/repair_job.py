@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 from common.answer import Heard
-from common.contract import OrchestrationRequest, WorkerReport
+from common.contract import OrchestrationRequest
 from common.errors import DeadlineExceededError, ParleyError
 from common.repair import Repair, after_repair, not_repaired, plan_repair
+from common.results import WorkerReport
 from common.timeline import Turn
 from orchestrator.child_jobs import heard_in, transcription_input
 from orchestrator.children import KEPT_S, Children

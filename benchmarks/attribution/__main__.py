@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from orchestrator.demo_score import english_normaliser
 PER_SPLIT, QUICK_PER_SPLIT = 4, 2
 LONGEST_S, QUICK_LONGEST_S = 180.0, 60.0
 RUNS, QUICK_RUNS = 9, 3
+DEFAULT_CACHE = "~/.cache/parley/bench"
 QUICK_LIMIT_S = 25.0  # after this the engines are not run on any further conversation
 
 
@@ -33,12 +34,13 @@ class Options:
     """What the environment asks for."""
 
     data: Path | None
+    cache: Path
     quick: bool
     until: float
 
     def conversations(self) -> Iterator[Heard]:
         """Yield all of them."""
-        yield from dataset.heard(self.data, quick=self.quick, until=self.until)
+        yield from dataset.heard(self.data, cache=self.cache, quick=self.quick, until=self.until)
         yield from synthetic(
             per_split=QUICK_PER_SPLIT if self.quick else PER_SPLIT,
             longest_s=QUICK_LONGEST_S if self.quick else LONGEST_S,
@@ -54,17 +56,24 @@ class Options:
         return notes
 
 
+def asked_for(environment: Mapping[str, str], *, started: float) -> Options:
+    """Return what DATA, CACHE and QUICK say, an empty one as if it were not set; `started` on the monotonic clock."""
+    data, quick = environment.get("DATA"), bool(environment.get("QUICK", "").strip("0"))
+    return Options(
+        data=Path(data) if data else None,
+        cache=Path(environment.get("CACHE") or DEFAULT_CACHE).expanduser(),
+        quick=quick,
+        until=started + QUICK_LIMIT_S if quick else math.inf,
+    )
+
+
 def main() -> None:
     """Print the tables, then one line of JSON."""
     started = time.monotonic()
     let_others_compute()
     for name in ("error_rate", "preprocess"):  # meeteval warns of words of one speaker that overlap
         logging.getLogger(name).setLevel(logging.ERROR)
-    data = os.environ.get("DATA", "")
-    quick = bool(os.environ.get("QUICK", "").strip("0"))
-    options = Options(
-        data=Path(data) if data else None, quick=quick, until=started + QUICK_LIMIT_S if quick else math.inf
-    )
+    options = asked_for(os.environ, started=started)
     report = Report(
         rows=measured(options.conversations(), rules(), normalise=english_normaliser()),
         pool_all=options.data is None,

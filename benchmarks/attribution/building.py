@@ -14,12 +14,12 @@ from benchmarks.attribution.conversations import (
     DEVELOPMENT,
     HELD_OUT,
     Conversation,
-    Samples,
-    read_samples,
     read_utterances,
     spoken,
     turns_of,
 )
+from benchmarks.recordings import read_samples
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 
 HELD_OUT_VOICES = {"1688", "2414", "2033", "533", "LJ"}  # those of the held-out recordings, and one more

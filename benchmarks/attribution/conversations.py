@@ -1,30 +1,25 @@
 """Conversations with a reference: what each speaker said and when."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
-from numpy.typing import NDArray
 
+from benchmarks.recordings import read_samples, rttm_turns
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 from common.timeline import Turn, Word
 from orchestrator.demo import sample_folder
 
 DEVELOPMENT, HELD_OUT = "development", "held-out"
 REAL, BUILT, SYNTHETIC = "real", "built", "synthetic"
-RTTM_SPEAKER, RTTM_FIELDS = "SPEAKER", 10
 # Voices that are in conversations of one split are in none of the other.
 HELD_OUT_REAL = {"ami_EN2006a_0-30", "ami_ES2003a_0-30"}
 HELD_OUT_MIXED = {"c1_2spk_clean", "c2_2spk_samesex_ov"}
-
-Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +57,6 @@ def spoken(speaker: str, start: float, end: float, text: str) -> Utterance:
 def turns_of(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
     """Return one turn per utterance, in order."""
     return tuple(sorted(Turn(one.start, one.end, one.speaker) for one in utterances))
-
-
-def read_samples(path: Path) -> Samples:
-    """Return a file's channels mixed, at 16 kHz."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return np.ascontiguousarray(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE), np.float32)
 
 
 def packaged_sample() -> Conversation:
@@ -118,14 +107,6 @@ def _conversation(
         kind=kind,
         samples=samples,
         utterances=tuple(sorted(utterances, key=lambda one: one.start)),
-        turns=tuple(sorted(_rttm_turns(rttm))) if rttm else turns_of(utterances),
+        turns=tuple(sorted(rttm_turns(rttm))) if rttm else turns_of(utterances),
         duration_s=len(samples) / SAMPLE_RATE,
     )
-
-
-def _rttm_turns(path: Path) -> Iterator[Turn]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        fields = re.split(r"\s+", line.strip())
-        if fields[0] == RTTM_SPEAKER:
-            start, length = float(fields[3]), float(fields[4])
-            yield Turn(start, start + length, fields[7])

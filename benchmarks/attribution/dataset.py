@@ -24,10 +24,8 @@ def conversations(data: Path | None, *, quick: bool = False) -> Iterator[Convers
     yield from built(data, per_split=per_split, longest_s=longest_s)
 
 
-def heard(
-    data: Path | None, *, quick: bool = False, cache: Path | None = None, until: float = math.inf
-) -> Iterator[Heard]:
-    """Yield every conversation with its words and turns, made now or taken from the cache.
+def heard(data: Path | None, *, cache: Path, quick: bool = False, until: float = math.inf) -> Iterator[Heard]:
+    """Yield every conversation with its words and turns, made now or taken from the folder `cache`.
 
     After `until` on the monotonic clock no more are made: those that are not in the cache are left out.
     """

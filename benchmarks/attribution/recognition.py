@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.attribution.conversations import Conversation, Samples
+from benchmarks.attribution.conversations import Conversation
+from common.audio.blocks import Samples
 from common.settings import load_settings
 from common.timeline import SpeakerTurns, Turn, Word
 from handlers.diarization import pyannote_engine
@@ -21,7 +22,6 @@ from handlers.transcription.engine import DecodingOptions
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"TRANSCRIPTION_ENGINE": "whisper", "WHISPER_MODEL_SIZE": "bundled", "DIARIZATION_MODEL": "bundled"}
-DEFAULT_CACHE = Path("~/.cache/parley/bench")
 # What decides which words and turns are found; a change of any of it, comments aside, makes them anew.
 WORDS_FROM = (
     *(f"handlers/transcription/{name}.py" for name in ("whisper", "long_form", "window_decoder", "words", "rescue")),
@@ -43,10 +43,10 @@ class Heard:
 
 
 class Recogniser:
-    """The bundled engines, loaded when the first conversation is not in the `cache` folder."""
+    """The bundled engines, loaded when the first conversation is not kept in `folder`."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = (folder or Path(os.environ.get("CACHE", DEFAULT_CACHE))).expanduser()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         settings = load_settings(SETTINGS)
         self._transcriber = cache(handler.find_engine(settings.transcription))
         self._diarizer = cache(pyannote_engine.find_engine(settings.diarization))

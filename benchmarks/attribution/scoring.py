@@ -68,12 +68,6 @@ class Truth:
         start, end = self._words[index].start - REACH_S, self._words[index].end + REACH_S
         return any(names.get(turn.speaker) == who and turn.start < end and turn.end > start for turn in turns)
 
-    def wrong(self, labels: Sequence[str | None]) -> list[tuple[int, str, str | None]]:
-        """Return each word with the wrong label: its index, who said it, and whose it was taken for."""
-        names = mapping(Counter((who, labels[index]) for index, who in self.spoken_by if labels[index] is not None))
-        taken = [(index, who, names.get(labels[index], labels[index])) for index, who in self.spoken_by]
-        return [(index, who, other) for index, who, other in taken if who != other]
-
     def cp_wer(self, words: Sequence[Word]) -> Rate:
         """Return the concatenated minimum-permutation word error rate of `words`, with their speakers."""
         said, heard = (

@@ -10,6 +10,7 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -24,8 +25,10 @@ QUICK_LIMIT_S = 36.0  # after this nobody is embedded any more
 MARGIN = 0.1  # of the threshold above the stranger who is most alike, in the half that it is chosen on
 THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 
+Row: TypeAlias = dict[str, float | None]  # None: there was nothing to compare
 
-def halves(voices: Voices, people: list[str], *, threshold: float) -> dict[str, dict[float, dict[str, float]]]:
+
+def halves(voices: Voices, people: list[str], *, threshold: float) -> dict[str, dict[float, Row]]:
     """Return what happens at `threshold` in each half of the speakers, by the length of enrolment."""
     table = {}
     for half, speakers in (("development", people[::2]), ("test", people[1::2])):
@@ -34,7 +37,7 @@ def halves(voices: Voices, people: list[str], *, threshold: float) -> dict[str, 
     return table
 
 
-def _row(voices: Voices, length_s: float, *, threshold: float) -> dict[str, float]:
+def _row(voices: Voices, length_s: float, *, threshold: float) -> Row:
     same, different = (np.array(voices.similarities(length_s, same=same)) for same in (True, False))
     return {
         "same": len(same),
@@ -45,24 +48,35 @@ def _row(voices: Voices, length_s: float, *, threshold: float) -> dict[str, floa
         "different_max": _quantile(different, 1.0),
         "heard": len(voices.heard),
         "false_names": voices.falsely_named(length_s, threshold=threshold),
-        "miss_rate": round(float(np.mean(same < threshold)), 4) if len(same) else math.nan,
+        "miss_rate": round(float(np.mean(same < threshold)), 4) if len(same) else None,
     }
 
 
-def _quantile(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", share: float) -> float:
-    return round(float(np.quantile(values, share)), 3) if len(values) else math.nan
+def _quantile(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", share: float) -> float | None:
+    return round(float(np.quantile(values, share)), 3) if len(values) else None
 
 
-def show(table: dict[str, dict[float, dict[str, float]]], *, threshold: float) -> None:
+def _cell(value: float | None, form: str = ".3f") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def chosen_threshold(development: dict[float, Row]) -> float | None:
+    """Return the threshold that one half of the speakers gives, None if there are no strangers in it."""
+    most = [row["different_max"] for row in development.values() if row["different_max"] is not None]
+    return max(most) + MARGIN if most else None
+
+
+def show(table: dict[str, dict[float, Row]], *, threshold: float) -> None:
     """Print the similarities and what they mean at the threshold."""
     print(f"at the threshold of {threshold}:")
     for half, rows in table.items():
         for length_s, row in rows.items():
             print(
-                f"  {half:12} enrolled {length_s:4.0f} s: same person {row['same_p5']:.3f} (5 %) "
-                f"{row['same_median']:.3f} (median) of {row['same']:4}; strangers {row['different_p99']:.3f} (99 %) "
-                f"{row['different_max']:.3f} (most) of {row['different']:5}; "
-                f"false names {row['false_names']} of {row['heard']} voices, missed {row['miss_rate']:.1%}"
+                f"  {half:12} enrolled {length_s:4.0f} s: same person {_cell(row['same_p5'])} (5 %) "
+                f"{_cell(row['same_median'])} (median) of {row['same']:4}; "
+                f"strangers {_cell(row['different_p99'])} (99 %) {_cell(row['different_max'])} (most) "
+                f"of {row['different']:5}; false names {row['false_names']} of {row['heard']} voices, "
+                f"missed {_cell(row['miss_rate'], '.1%')}"
             )
 
 
@@ -71,7 +85,7 @@ def show_thresholds(voices: Voices) -> None:
     print("false names / missed, by threshold, all speakers:")
     for length_s in LENGTHS_S:
         rows = ((threshold, _row(voices, length_s, threshold=threshold)) for threshold in THRESHOLDS)
-        cells = "  ".join(f"{at}: {row['false_names']} / {row['miss_rate']:.1%}" for at, row in rows)
+        cells = "  ".join(f"{at}: {row['false_names']} / {_cell(row['miss_rate'], '.1%')}" for at, row in rows)
         print(f"  enrolled {length_s:4.0f} s  {cells}   refused {voices.refused[length_s]} of {voices.tried[length_s]}")
 
 
@@ -80,8 +94,8 @@ def show_named(kind: str, named: dict[float, Named]) -> dict[str, dict[str, floa
     for length_s, one in named.items():
         print(
             f"{kind}, enrolled {length_s:4.0f} s: {one.right} of {one.right + one.missed} known speakers named "
-            f"(least alike: {one.least_known}), {one.strangers} strangers, false names: {one.false or 'none'} "
-            f"(most alike: {one.worst_stranger})"
+            f"(least alike: {_cell(one.least_known)}), {one.strangers} strangers, false names: {one.false or 'none'} "
+            f"(most alike: {_cell(one.worst_stranger)})"
         )
     return {
         f"{length_s:g}": {
@@ -111,18 +125,18 @@ def main() -> None:
     print(f"{engine.model}: {len(people)} speakers, every other one for development, the rest for the test")
     show(table, threshold=threshold)
     show_thresholds(voices)
-    chosen = max((row["different_max"] for row in table["development"].values()), default=math.nan) + MARGIN
-    print(f"threshold by the development half, {MARGIN} above its most alike strangers: {chosen:.3f}")
+    chosen = chosen_threshold(table["development"])
+    print(f"threshold by the development half, {MARGIN} above its most alike strangers: {_cell(chosen)}")
     meant: dict[str, list[Recording]] = {"conversations": built, "meetings": clips(folder) if folder else []}
     named = {}
     for kind, recordings in meant.items():
         if recordings and not quick:
             found = diarized(engine, recordings)
-            print(f"{kind}: different people in different recordings are {most_alike(found):.3f} alike at most")
+            print(f"{kind}: different people in different recordings are {_cell(most_alike(found))} alike at most")
             named[kind] = show_named(kind, name_speakers(found, voices, threshold=threshold))
     by_length = {half: {f"{length_s:g}": row for length_s, row in rows.items()} for half, rows in table.items()}
     report = {"model": engine.model, "threshold": threshold, "speakers": len(people), **by_length, **named}
-    print(json.dumps({**report, "took_s": round(time.monotonic() - started, 1)}).replace("NaN", "null"))
+    print(json.dumps({**report, "took_s": round(time.monotonic() - started, 1)}, allow_nan=False))
 
 
 if __name__ == "__main__":

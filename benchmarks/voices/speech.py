@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
 
-import numpy as np
-import soundfile
-import soxr
-
+from benchmarks.recordings import read_samples, rttm_turns
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 from common.timeline import Turn
-from handlers.worker import Samples
-from tests.support import pyannote_sample
+from orchestrator.demo import sample_folder
 
 MIN_PIECE_S = 2.5
 CLIP_S = 30.0  # of the recordings in A_diar, most of which are no longer
@@ -57,7 +54,7 @@ def built_conversations(folder: Path) -> list[Recording]:
         found.append(
             Recording(
                 name=name,
-                samples=read(path.with_name(f"{name}.flac")),
+                samples=read_samples(path.with_name(f"{name}.flac")),
                 turns=tuple(turns),
                 utterances=tuple(one["utterance"] for one in entries),
             )
@@ -69,23 +66,23 @@ def clips(folder: Path) -> list[Recording]:
     """Return the first CLIP_S seconds of the meetings in `A_diar` in `folder`: far from the microphone."""
     found = []
     for path in sorted((folder / "A_diar" / "rttm").glob("ami_*.rttm")):
-        samples = read(path.parents[1] / "audio" / f"{path.stem}.flac")[: round(CLIP_S * SAMPLE_RATE)]
-        lines = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
-        turns = (Turn(float(one[3]), min(float(one[3]) + float(one[4]), CLIP_S), one[7]) for one in lines)
+        samples = read_samples(path.parents[1] / "audio" / f"{path.stem}.flac")[: round(CLIP_S * SAMPLE_RATE)]
+        turns = (Turn(turn.start, min(turn.end, CLIP_S), turn.speaker) for turn in rttm_turns(path))
         found.append(Recording(name=path.stem, samples=samples, turns=tuple(turns)))
     return found
 
 
 def sample() -> Recording:
     """Return pyannote's sample, which its package ships."""
-    turns = (Turn(start, end, f"pyannote's {name}") for start, end, name in pyannote_sample.reference_turns())
-    return Recording(name="sample", samples=pyannote_sample.sample_audio(), turns=tuple(turns))
+    folder = sample_folder()
+    turns = (Turn(turn.start, turn.end, f"pyannote's {turn.speaker}") for turn in rttm_turns(folder / "sample.rttm"))
+    return Recording(name="sample", samples=read_samples(folder / "sample.wav"), turns=tuple(turns))
 
 
 def utterances(folder: Path) -> Iterator[Piece]:
     """Yield what `B_asr/refs.jsonl` in `folder` lists: lines with "id", "speaker" and "audio", a path from there."""
     for entry in map(json.loads, (folder / "B_asr" / "refs.jsonl").read_text(encoding="utf-8").splitlines()):
-        yield Piece(speaker=entry["speaker"], utterance=entry["id"], samples=read(folder / entry["audio"]))
+        yield Piece(speaker=entry["speaker"], utterance=entry["id"], samples=read_samples(folder / entry["audio"]))
 
 
 def by_speaker(recordings: Sequence[Recording], folder: Path | None) -> dict[str, list[Piece]]:
@@ -95,12 +92,6 @@ def by_speaker(recordings: Sequence[Recording], folder: Path | None) -> dict[str
         if len(piece.samples) >= MIN_PIECE_S * SAMPLE_RATE:
             found[piece.speaker].setdefault(piece.utterance, piece)
     return {speaker: list(pieces.values()) for speaker, pieces in sorted(found.items())}
-
-
-def read(path: Path) -> Samples:
-    """Return mono 16 kHz samples."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return np.asarray(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE), np.float32)
 
 
 def _longest_alone(turn: Turn, others: Sequence[Turn]) -> tuple[float, float]:

@@ -8,12 +8,12 @@ from itertools import combinations
 import numpy as np
 
 from benchmarks.voices.speech import Piece, Recording
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 from common.errors import InvalidInputError
 from common.voices import KnownVoice, cosine, match_voices
 from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
 from handlers.diarization.known import embed_voice
-from handlers.worker import Samples
 
 LENGTHS_S = (3.0, 5.0, 10.0)
 HEARD_S = 10.0  # at most, of a voice that is to be recognised
@@ -148,15 +148,16 @@ def diarized(engine: DiarizationEngine, recordings: Sequence[Recording]) -> list
     ]
 
 
-def most_alike(found: Sequence[Diarized]) -> float:
-    """Return the highest cosine of different people in different recordings."""
-    return max(
+def most_alike(found: Sequence[Diarized]) -> float | None:
+    """Return the highest cosine of different people in different recordings, None if there are none."""
+    similarities = (
         cosine(embedding, other)
         for one, two in combinations(found, 2)
         for label, embedding in one.diarization.embeddings.items()
         for other_label, other in two.diarization.embeddings.items()
         if one.truth[label] != two.truth[other_label]
     )
+    return max(similarities, default=None)
 
 
 def name_speakers(found: Sequence[Diarized], voices: Voices, *, threshold: float) -> dict[float, Named]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from common.contract import WordOut
 from common.errors import InvalidInputError
 from common.formats.escape import finite_confidence, rounded_seconds
 from common.formats.options import RenderOptions
+from common.results import WordOut
 from common.timeline import Segment, Transcript, Word
 
 _WORDS = TypeAdapter(list[WordOut])

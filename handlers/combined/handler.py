@@ -7,11 +7,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from common.answer import Heard, diarized_turns, orchestrated_answer
+from common.answer import Heard, Spoken, diarized_turns, orchestrated_answer
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 from common.contract import OrchestrationRequest, SpanIn
 from common.earlier_words import earlier_heard, earlier_report
-from common.errors import ParleyError
 from common.logs import set_up_logs
 from common.naming.unnamed_speakers import NAMING_SHARE, check_naming
 from common.progress import Tick, part_of
@@ -23,17 +23,16 @@ from handlers.combined.repair import attempted, repaired
 from handlers.device import let_others_compute
 from handlers.diarization.engine import DiarizationEngine
 from handlers.diarization.handler import diarize
-from handlers.diarization.known import voice_sources
+from handlers.diarization.known import check_known, voice_sources
 from handlers.diarization.pyannote_engine import find_engine as find_diarization
 from handlers.further_audio import FurtherAudio
 from handlers.transcription.engine import TranscriptionEngine
 from handlers.transcription.handler import find_engine as find_transcription
 from handlers.transcription.handler import report
 from handlers.transcription.spans import transcribe_spans
-from handlers.worker import Samples, Worker, load_or_exit
+from handlers.worker import Worker, load_or_exit
 
 NO_NAMING = NamingSettings()
-Spoken = Mapping[str, Any] | ParleyError  # the diarization's result, or the error it ended with
 Found = tuple[Heard, dict[str, Any], Spoken | None]  # the words, the report on them, the speakers if asked for
 
 
@@ -50,7 +49,7 @@ def transcribe_and_diarize(
     """Return the orchestrator's result for mono 16 kHz `samples`, without its `timings`.
 
     `request` is one that `check_request` lets pass. `recordings` are those of known speakers, for all that
-    `further_audio` names; an error among them is the diarization's.
+    `voice_sources` names; an error among them is the diarization's.
     """
     models_done = 1 - NAMING_SHARE if request.name_speakers else 1.0
     job = _Job(transcription, diarization, request, samples, recordings)
@@ -59,20 +58,14 @@ def transcribe_and_diarize(
     if request.name_speakers and isinstance(spoken, Mapping):
         names, warnings = named(request, heard, spoken, settings=naming, tick=part_of(tick, models_done, 1.0))
         about["warnings"] += warnings
-    answer = orchestrated_answer(request, heard=heard, transcription=about, diarization=spoken, names=names)
-    if request.words is not None:
-        del answer["models"]["transcription"]  # none ran
-    return answer
+    return orchestrated_answer(request, heard=heard, transcription=about, diarization=spoken, names=names)
 
 
-def check_request(request: OrchestrationRequest, *, naming: NamingSettings) -> None:
-    """Raise InvalidInputError for a request that cannot be met, as the orchestrator does."""
+def check_request(engine: DiarizationEngine, request: OrchestrationRequest, *, naming: NamingSettings) -> None:
+    """Raise InvalidInputError for a request that cannot be met, as the orchestrator and its children do."""
     check_naming(request, available=bool(naming.url))
-
-
-def further_audio(request: OrchestrationRequest) -> dict[str, str]:
-    """Return the recordings of known speakers that are needed, by the name of their field."""
-    return voice_sources(request) if request.diarize else {}
+    if not without_speakers(request):
+        check_known(engine, request)
 
 
 def without_speakers(request: OrchestrationRequest) -> bool:
@@ -143,8 +136,8 @@ def combined_worker(
         infer=partial(transcribe_and_diarize, transcription, diarization, naming=settings.naming),
         limits=settings.limits,
         post_progress=post,
-        check=partial(check_request, naming=settings.naming),
-        further_audio=further_audio,
+        check=partial(check_request, diarization, naming=settings.naming),
+        further_audio=voice_sources,
         without_further=without_speakers,
     )
 

@@ -6,19 +6,21 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
-from common.contract import DiarizationFields, DiarizationRequest, DiarizationResult, TurnOut
+from common.contract import DiarizationFields, DiarizationRequest
 from common.logs import set_up_logs
 from common.progress import Tick, part_of
+from common.results import DiarizationResult, TurnOut
 from common.runpod_loop import post_progress, serve
 from common.settings import load_settings
 from common.timeline import Turn
 from handlers.device import let_others_compute
 from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
-from handlers.diarization.known import known_voices, recognised, voice_sources
+from handlers.diarization.known import check_known, known_voices, recognised, voice_sources
 from handlers.diarization.pyannote_engine import find_engine
 from handlers.further_audio import FurtherAudio, usable
-from handlers.worker import Samples, Worker, load_or_exit
+from handlers.worker import Worker, load_or_exit
 
 
 def diarize(
@@ -98,6 +100,7 @@ def main() -> None:
         infer=partial(diarize, engine),
         limits=settings.limits,
         post_progress=post_progress,
+        check=partial(check_known, engine),
         further_audio=voice_sources,
     )
     serve(worker)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.contract import DiarizationFields, SpeakerMatch
+from common.audio.blocks import Samples
+from common.contract import DiarizationFields
 from common.errors import InvalidInputError
 from common.progress import Tick, part_of
+from common.results import SpeakerMatch
 from common.voices import KnownVoice, check_embedding, match_voices
 from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
-from handlers.worker import Samples
 
 OTHER_VOICE_S = 1.0  # less than this of a second voice is more often an error of the model than a person
 
@@ -26,6 +27,14 @@ def voice_sources(fields: DiarizationFields) -> dict[str, str]:
     return {_audio(number): known.audio for number, known in enumerate(fields.known_speakers) if known.audio}
 
 
+def check_known(engine: DiarizationEngine, fields: DiarizationFields) -> None:
+    """Raise InvalidInputError, naming the field, for an embedding that cannot be one of the engine's."""
+    for number, known in enumerate(fields.known_speakers):
+        if known.embedding is not None:
+            param = f"known_speakers.{number}.embedding"
+            check_embedding(known.embedding, dimension=engine.embedding_dimension, param=param)
+
+
 def known_voices(
     engine: DiarizationEngine, fields: DiarizationFields, recordings: Mapping[str, Samples], tick: Tick
 ) -> KnownVoices:
@@ -34,10 +43,7 @@ def known_voices(
     Raises InvalidInputError, naming the field, for an embedding that cannot be used, and for a recording without
     enough speech of one voice.
     """
-    for number, known in enumerate(fields.known_speakers):
-        if known.embedding is not None:
-            param = f"known_speakers.{number}.embedding"
-            check_embedding(known.embedding, dimension=engine.embedding_dimension, param=param)
+    check_known(engine, fields)
     voices, warnings = [], []
     for number, known in enumerate(fields.known_speakers):
         embedding, param = known.embedding, _audio(number)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 from common.chunking import Window, plan_windows
 from common.coverage import Coverage, Span, duration_s, splice, uncovered, without
@@ -20,8 +18,6 @@ from handlers.transcription.engine import SampleSpan
 from handlers.transcription.speech_detector import Speech, find_speech
 from handlers.transcription.window_decoder import Decoded
 from handlers.transcription.words import clamped, spoken, trimmed
-
-Samples = NDArray[np.float32]
 
 MIN_HOLE_S = 0.4  # of speech: a short word is no longer
 HOLE_MARGIN_S = 0.25  # around words, whose times are not exact

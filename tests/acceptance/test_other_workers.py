@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from common.contract import OrchestrationResult
+from common.results import OrchestrationResult
 from orchestrator.demo_score import cp_word_error_rate
 from orchestrator.endpoints import RunPodEndpoint
 from orchestrator.local.platform import LocalPlatform, PlatformSettings

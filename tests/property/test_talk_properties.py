@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.talk import SILENT, microseconds, talk_by_speaker
+from common.attribution.talk import SILENT, microseconds, talk_by_speaker
 from common.timeline import Turn
 
 spans = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(sorted)

@@ -96,3 +96,9 @@ def test_recognised_speakers_are_told_where_known_ones_were_given():
     found = merged({}, known_speakers=[{"name": "Ada", "embedding": [0.0, 1.0]}])
     assert found["speaker_matches"] == [{"speaker": "SPEAKER_01", "name": "Ada", "similarity": 0.9}]
     assert "speaker_names" not in found
+
+
+def test_what_somebody_is_called_does_not_change_who_said_what():
+    both = SpeakerTurns(turns=(Turn(0.0, 2.0, "SPEAKER_00"), Turn(0.0, 2.0, "SPEAKER_01")))
+    assert speakers(answer(both))[:3] == ["SPEAKER_00"] * 3
+    assert speakers(answer(both, speaker_names={"SPEAKER_00": "Zoe"}))[:3] == ["Zoe"] * 3

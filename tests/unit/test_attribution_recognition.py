@@ -1,9 +1,12 @@
 """Words and turns are found once per content and code."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks.attribution import dataset, recognition
+from benchmarks.attribution.__main__ import asked_for
 from benchmarks.attribution.conversations import Conversation
 from benchmarks.attribution.recognition import Recogniser, fingerprint
 from common.timeline import Turn, Word
@@ -67,6 +70,18 @@ def test_after_the_time_is_up_only_what_is_kept_is_taken(engines, tmp_path, monk
     found = [heard.conversation for heard in dataset.heard(None, quick=True, cache=tmp_path, until=0.0)]
     assert found == [first, third]
     assert capsys.readouterr().out == "one left out: no time to run the engines on it\n"
+
+
+@pytest.mark.parametrize("environment", [{}, {"CACHE": "", "DATA": "", "QUICK": ""}])
+def test_an_empty_setting_is_as_none(environment):
+    options = asked_for(environment, started=0.0)
+    assert options.cache == Path.home() / ".cache" / "parley" / "bench"
+    assert (options.data, options.quick, options.until) == (None, False, float("inf"))
+
+
+def test_folders_are_those_that_are_named():
+    options = asked_for({"CACHE": "kept", "DATA": "recorded", "QUICK": "1"}, started=10.0)
+    assert (options.cache, options.data, options.until) == (Path("kept"), Path("recorded"), 35.0)
 
 
 def test_other_samples_are_heard_anew(engines, tmp_path):

@@ -72,10 +72,6 @@ def test_words_whose_speaker_has_no_turn_nearby_are_counted():
     assert (beyond.errors, beyond.words) == (1, 8)  # "how" ends at 2.5 s; "are" at 3.0 s is less than 0.5 s away
 
 
-def test_wrong_words_are_listed_with_who_said_them_and_whose_they_were_taken_for():
-    assert truth().wrong(["a", "a", "a", "b", None, "b", "b", "c"]) == [(3, "A", "B"), (4, "B", None), (7, "B", "c")]
-
-
 def test_cp_wer_counts_a_word_of_the_wrong_speaker_twice():
     words = [Word(w.text, w.start, w.end, speaker="a" if n < 5 else "b") for n, w in enumerate(HEARD)]
     assert truth().cp_wer(words) == Rate(errors=2, words=8)

@@ -1,7 +1,8 @@
 import pytest
 
-from common.contract import OrchestrationRequest, OrchestrationResult
+from common.contract import OrchestrationRequest
 from common.errors import EngineError, JobCancelledError
+from common.results import OrchestrationResult
 from common.settings import load_settings
 from handlers.combined import handler
 from handlers.combined.handler import transcribe_and_diarize

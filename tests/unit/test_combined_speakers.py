@@ -2,10 +2,11 @@ import asyncio
 
 import pytest
 
-from common.contract import OrchestrationRequest, OrchestrationResult
+from common.contract import OrchestrationRequest
 from common.errors import EngineError, JobCancelledError
+from common.results import OrchestrationResult
 from common.settings import NamingSettings
-from handlers.combined.handler import further_audio, transcribe_and_diarize
+from handlers.combined.handler import transcribe_and_diarize
 from handlers.diarization.fake import FakeDiarization
 from handlers.transcription.fake import FakeTranscription
 from tests.support.audio_jobs import tone
@@ -67,13 +68,6 @@ def test_known_voices_are_recognised():
         ("SPEAKER_00", "Ada"),
         ("SPEAKER_01", "Sheila"),
     ]
-
-
-def test_recordings_of_voices_are_fetched_only_where_speakers_are_asked_for():
-    fields = {"audio": "x", "known_speakers": [{"name": "Ada", "audio": "https://example.org/ada.wav"}]}
-    request = OrchestrationRequest.model_validate(fields)
-    assert further_audio(request) == {"known_speakers.0.audio": "https://example.org/ada.wav"}
-    assert further_audio(request.model_copy(update={"diarize": False})) == {}
 
 
 async def named(*replies, tick=no_tick, words=WORDS):

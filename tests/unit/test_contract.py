@@ -1,11 +1,6 @@
 import pytest
 
-from common.contract import (
-    DiarizationRequest,
-    OrchestrationRequest,
-    TranscriptionRequest,
-    parse_request,
-)
+from common.contract import DiarizationRequest, OrchestrationRequest, TranscriptionRequest, parse_request
 from common.errors import InvalidInputError, UnknownFieldError
 from common.timeline import Turn
 
@@ -128,6 +123,19 @@ def test_hotwords_come_without_the_space_around_them():
 def test_more_speakers_than_words_can_be_given_to_are_refused(param):
     turns = [{"start": number, "end": number + 1, "speaker": f"S{number % 101}"} for number in range(300)]
     with pytest.raises(InvalidInputError, match=r"^101 speakers .* at most 100 .* max_speakers$") as caught:
-        parse_request(TranscriptionRequest, {"audio": "x", param: turns})
+        parse_request(TranscriptionRequest, {"audio": "x", "diarization_segments": [], param: turns})
     assert caught.value.param == param
-    assert parse_request(TranscriptionRequest, {"audio": "x", param: turns[:100]})
+    assert parse_request(TranscriptionRequest, {"audio": "x", "diarization_segments": [], param: turns[:100]})
+
+
+def test_exclusive_segments_alone_are_refused():
+    asked = {"audio": "x", "exclusive_segments": [{"start": 0, "end": 1, "speaker": "A"}]}
+    with pytest.raises(InvalidInputError, match="needs diarization_segments") as caught:
+        parse_request(TranscriptionRequest, asked)
+    assert caught.value.param == "exclusive_segments"
+
+
+def test_a_threshold_without_voices_is_refused():
+    with pytest.raises(InvalidInputError, match="needs known_speakers") as caught:
+        parse_request(DiarizationRequest, {"audio": "x", "known_speaker_threshold": 0.5})
+    assert caught.value.param == "known_speaker_threshold"

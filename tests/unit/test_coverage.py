@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from common.contract import CoverageOut
 from common.coverage import Coverage, coverage_warnings, duration_s, splice, uncovered, union, without
+from common.results import CoverageOut
 from common.timeline import Word
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from common.contract import DiarizationFields, DiarizationResult
+from common.contract import DiarizationFields
+from common.results import DiarizationResult
 from common.timeline import Turn
 from handlers.diarization.engine import Diarization
 from handlers.diarization.fake import FakeDiarization

@@ -8,9 +8,10 @@ from typing import get_args
 
 import pytest
 
-from common.contract import ResponseFormat, SegmentOut
+from common.contract import ResponseFormat
 from common.errors import InvalidInputError
 from common.formats import FORMAT_NAMES, JSON_FORMATS, TEXT_FORMATS, RenderOptions, render, transcript_words
+from common.results import SegmentOut
 from common.timeline import Word
 from tests.support.transcripts import transcript_of
 

@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
-from common.contract import OrchestrationRequest, OrchestrationResult
+from common.contract import OrchestrationRequest
 from common.errors import EndpointError, InvalidInputError
+from common.results import OrchestrationResult
 from orchestrator.pipeline import orchestrate
 from tests.support.fake_endpoint import DIARIZED, HEARD, FakeEndpoint
 

@@ -4,9 +4,10 @@ import threading
 import pytest
 
 from common.answer import orchestrated_answer
-from common.contract import OrchestrationRequest, OrchestrationResult
+from common.contract import OrchestrationRequest
 from common.earlier_words import earlier_heard
 from common.errors import ConfigurationError, EndpointError, InvalidInputError
+from common.results import OrchestrationResult
 from orchestrator import pipeline
 from orchestrator.pipeline import orchestrate
 from tests.support.fake_endpoint import DIARIZED, HEARD, FakeEndpoint

@@ -1,4 +1,5 @@
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,10 @@ def reference_docs():
 @pytest.mark.parametrize("name", ["docs/api.md", "docs/configuration.md"])
 def test_the_page_says_what_the_code_says(name):
     assert (ROOT / name).read_text(encoding="utf-8") == reference_docs().PAGES[name](), "run: make docs"
+
+
+@pytest.mark.parametrize("name", ["docs/api.md", "docs/configuration.md"])
+def test_every_link_within_the_page_leads_somewhere(name):
+    page = (ROOT / name).read_text(encoding="utf-8")
+    headings = {heading.strip().lower() for heading in re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]*)\)", page)) <= headings

@@ -1,7 +1,8 @@
 import pytest
 
-from common.contract import SpanIn, TranscriptionRequest, VerboseTranscription
+from common.contract import SpanIn, TranscriptionRequest
 from common.coverage import Coverage
+from common.results import VerboseTranscription
 from handlers.transcription.engine import DecodingOptions
 from handlers.transcription.fake import FakeTranscription
 from handlers.transcription.handler import transcribe

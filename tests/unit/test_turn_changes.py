@@ -44,8 +44,13 @@ CASES = {
         "AAAABBB",
     ),
     "a pause tells as well": (
-        "so I will go _ _ fine with me",
-        [(0, 1.9, A), (1.1, 5, B)],
+        "So I will go _ _ fine with me.",
+        [(0, 0.9, A), (0.9, 5, B)],
+        "AAAABBB",
+    ),
+    "on either side of the change": (
+        "So I will go _ _ fine with me.",
+        [(0, 2.1, A), (2.1, 5, B)],
         "AAAABBB",
     ),
     "one word of a wrong turn does not tear a sentence": (
@@ -160,6 +165,22 @@ def test_a_word_that_only_its_sentence_gives_to_a_speaker_says_so_in_its_confide
     words = assign_speakers(talk("I will be home at six."), [Turn(0, 0.9, A), Turn(0.9, 1.15, B), Turn(1.15, 5, A)])
     assert [round(word.speaker_confidence, 2) for word in words] == [0.99, 0.99, 0.99, 0.17, 0.99, 0.99]
     assert not any(word.overlap for word in words)
+
+
+def test_one_sentence_end_in_fifty_words_tells_that_there_are_sentences():
+    turns = [Turn(0, 0.9, A), Turn(0.9, 1.2, B), Turn(1.2, 60, A)]  # the fourth word is in a turn of its own
+    for words, expected in ((40, "AAAAAA"), (80, "AAABAA")):
+        found = assign_speakers(talk("so I will go home " + "and " * words + "end."), turns)
+        assert "".join(word.speaker for word in found)[:6] == expected
+
+
+def test_a_short_word_weighs_little():
+    turns = [Turn(0, 0.3, A), Turn(0.3, 0.36, B), Turn(0.36, 5, A)]
+    short = [Word("so", 0.0, 0.3), Word("a", 0.3, 0.36), Word("turn", 0.36, 0.7)]
+    assert [word.speaker for word in assign_speakers(short, turns)] == [A, A, A]
+    longer = [Word("so", 0.0, 0.3), Word("long", 0.3, 0.6), Word("turn", 0.6, 0.9)]
+    turns = [Turn(0, 0.3, A), Turn(0.3, 0.6, B), Turn(0.6, 5, A)]
+    assert [word.speaker for word in assign_speakers(longer, turns)] == [A, B, A]
 
 
 def test_spaces_around_words_do_not_matter():

@@ -3,11 +3,13 @@ import json
 import numpy as np
 import soundfile
 
-from benchmarks.voices.speech import Piece, Recording, built_conversations, by_speaker
+from benchmarks.voices.__main__ import chosen_threshold, halves, show
+from benchmarks.voices.speech import Piece, Recording, built_conversations, by_speaker, clips, sample
 from benchmarks.voices.trials import Diarized, Enrolment, Voices, embed_everybody, most_alike, name_speakers
 from common.timeline import Turn
 from handlers.diarization.engine import Diarization
 from handlers.diarization.fake import FakeDiarization
+from tests.support import pyannote_sample
 from tests.support.audio_jobs import tone
 
 RATE = 16_000
@@ -49,6 +51,22 @@ def test_built_conversations_are_read_with_their_utterances(tmp_path):
     (found,) = built_conversations(tmp_path)
     assert (found.name, len(found.samples)) == ("c1", 48_000)
     assert (found.turns, found.utterances) == ((Turn(0.5, 2.0, "533"),), ("ls_533-1",))
+
+
+def test_of_a_meeting_the_first_half_minute_is_read(tmp_path):
+    for name in ("audio", "rttm"):
+        (tmp_path / "A_diar" / name).mkdir(parents=True)
+    soundfile.write(tmp_path / "A_diar" / "audio" / "ami_1.flac", tone(31.0), RATE)
+    line = "SPEAKER ami_1 1 29.0 2.0 <NA> <NA> FEE005 <NA> <NA>\n"
+    (tmp_path / "A_diar" / "rttm" / "ami_1.rttm").write_text(f"; a comment\n\n{line}")
+    (found,) = clips(tmp_path)
+    assert (found.name, len(found.samples), found.turns) == ("ami_1", 480_000, (Turn(29.0, 30.0, "FEE005"),))
+
+
+def test_the_sample_is_that_of_pyannote():
+    assert len(sample().samples) == 480_000
+    assert [turn.start for turn in sample().turns] == [start for start, _, _ in pyannote_sample.reference_turns()]
+    assert np.array_equal(sample().samples, pyannote_sample.sample_audio())
 
 
 def test_what_is_heard_and_what_is_enrolled_are_other_utterances():
@@ -96,3 +114,19 @@ def test_the_same_person_in_two_recordings_is_no_stranger():
         return Diarized(recording=recording((0, 5, truth)), diarization=heard, truth={"S": truth})
 
     assert most_alike([one("a", [1.0, 0.0]), one("a", [1.0, 0.0]), one("b", [3.0, 4.0])]) == 0.6
+    assert most_alike([one("a", [1.0, 0.0])]) is None
+
+
+def test_where_there_is_nothing_to_compare_the_table_says_so(capsys):
+    table = halves(Voices(heard=[("a", [1.0, 0.0])]), ["a"], threshold=0.7)
+    assert table["development"][3.0]["heard"] == 1
+    figures = ("same_p5", "same_median", "different_p99", "different_max", "miss_rate")
+    assert [table["development"][3.0][name] for name in figures] == [None] * 5
+    assert chosen_threshold(table["development"]) is None
+    show(table, threshold=0.7)
+    assert "same person - (5 %) - (median)" in capsys.readouterr().out
+
+
+def test_the_threshold_is_chosen_above_the_most_alike_strangers():
+    rows = {3.0: {"different_max": 0.5}, 5.0: {"different_max": None}, 10.0: {"different_max": 0.4}}
+    assert chosen_threshold(rows) == 0.6

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from common.speaker_path import Scores
-from common.talk import NEVER_US, Microseconds, Talk
+from common.attribution.best_path import Scores
+from common.attribution.talk import NEVER_US, Microseconds, Talk
 
 # Tuned on read dialogues of real voices, some of them overlapping, AMI clips and pyannote's sample, with the bundled
 # models: `make bench-attribution`. Results hardly depend on them: half or twice of any changes few words.

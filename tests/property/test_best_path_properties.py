@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.speaker_path import best_path
+from common.attribution.best_path import best_path
 
 
 @st.composite

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.presence import UNITS
+from common.attribution.best_path import Scores
+from common.attribution.presence import UNITS
+from common.attribution.talk import Microseconds
 from common.sentences import CLOSERS, PRONOUN_I, SENTENCE_ENDS, abbreviates, is_mark
-from common.speaker_path import Scores
-from common.talk import Microseconds
 
-# Tuned as those of common/presence.py are, but for the capitals: those are what conversations without audio teach, and
-# on recorded ones they change hardly a word.
+# Tuned as those of common/attribution/presence.py are, but for the capitals: those are what conversations without audio
+# teach, and on recorded ones they change hardly a word.
 CHANGE_COST = 3.5  # of another speaker within a sentence; a word inside one speaker's turn weighs ln(1.1 / 0.1) = 2.4
 BARE_CHANGE_COST = 0.8  # where nothing tells of sentences, so that a turn of one word stays one
 SENTENCE_WORDS = 50  # no sentence end among so many words before and behind: the engine gives none
