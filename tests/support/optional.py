@@ -11,4 +11,4 @@ def needed(name: str) -> ModuleType:
     """Import `name`, or skip the module that asks for it, loudly; under CI its absence is an error."""
     if os.environ.get("CI") == "true":
         return importlib.import_module(name)
-    return pytest.importorskip(name, reason=f"{name} is not installed: run make test on a machine with a C++ compiler")
+    return pytest.importorskip(name, reason=f"{name} is not installed: run make test, and look what it says of {name}")

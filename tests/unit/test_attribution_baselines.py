@@ -7,6 +7,7 @@ from benchmarks.attribution import whisperx_package
 from benchmarks.attribution.baselines import nearest_turn, whisper_diarization, whisperx, whisperx_fill_nearest
 from benchmarks.attribution.rules import rules
 from common.timeline import SpeakerTurns, Turn, Word
+from tests.support.optional import needed
 
 TURNS = [Turn(0.0, 2.0, "A"), Turn(3.0, 4.0, "B"), Turn(4.0, 10.0, "A")]
 
@@ -43,8 +44,8 @@ def test_no_turns_no_speakers():
 
 
 def test_the_package_and_our_own_whisperx_agree():
-    if not whisperx_package.installed():
-        pytest.skip("whisperx is not installed: make bench-attribution installs it")
+    needed("whisperx")
+    assert whisperx_package.installed()
     rng = np.random.default_rng(0)
     for _ in range(50):
         starts = np.sort(rng.uniform(0, 30, 40)).round(1)
