@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +37,7 @@ WINDOW_S = 20.0
 MAX_TOKENS = 224  # per window, as in OpenAI's own decoder: a loop of invented words ends here
 MAX_PROMPT_TOKENS = 215  # beside them and the words of a window, 448 tokens in all, a few mark the task
 PASSES = ("encode", "detect_language", "generate", "align")
+ASK_S = 0.1  # between two looks whether a job is cancelled, while a pass runs
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class WhisperEngine:
         self.device = device
         self.warnings: tuple[str, ...] = ()
         self._network = network
+        self._passes = ThreadPoolExecutor(1, thread_name_prefix="whisper")
         self._chunk_duration_s = chunk_duration_s
         self._partial = partial
 
@@ -67,6 +70,7 @@ class WhisperEngine:
         asked = options.language
         listener = _Listener(
             network=self._network,
+            passes=self._passes,
             language=self._checked(asked) if self._network.model.is_multilingual or asked else "en",
             hotwords=self._prompt(options.hotwords),
         )
@@ -110,6 +114,7 @@ class _Listener:
     """Whisper at work on one job: the language is found once, and then known."""
 
     network: Any
+    passes: Executor
     language: str | None
     hotwords: str | None
 
@@ -150,9 +155,9 @@ class _Listener:
 
     @contextmanager
     def _interruptible(self, ask: Callable[[], None]) -> Iterator[None]:
-        """Call `ask` now and before every pass through the network, of which a window takes several."""
+        """Call `ask` now and again during every pass through the network, of which a window takes several."""
         model = self.network.model
-        self.network.model = _Asking(model, ask)
+        self.network.model = _Asking(model, ask, self.passes)
         try:
             ask()
             yield
@@ -161,11 +166,15 @@ class _Listener:
 
 
 class _Asking:
-    """CTranslate2's Whisper, which calls `ask` before each pass through the network."""
+    """CTranslate2's Whisper, whose passes through the network are left behind as soon as `ask` raises.
 
-    def __init__(self, model: Any, ask: Callable[[], None]) -> None:  # noqa: ANN401 - CTranslate2 has no types
+    They run one after the other on the one thread of `passes`: the next job's first one waits for one left behind.
+    """
+
+    def __init__(self, model: Any, ask: Callable[[], None], passes: Executor) -> None:  # noqa: ANN401 - CTranslate2 has no types
         self._model = model
         self._ask = ask
+        self._passes = passes
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         found = getattr(self._model, name)
@@ -173,7 +182,10 @@ class _Asking:
 
     def _asked(self, run: Callable[..., Any], *args: object, **options: object) -> Any:  # noqa: ANN401
         self._ask()
-        return run(*args, **options)
+        work = self._passes.submit(run, *args, **options)
+        while wait([work], timeout=ASK_S).not_done:
+            self._ask()
+        return work.result()
 
 
 def find_engine(settings: TranscriptionSettings) -> Callable[[], WhisperEngine]:

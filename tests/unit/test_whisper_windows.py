@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Timer
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +14,7 @@ from common.errors import InvalidInputError, JobCancelledError
 from handlers.transcription import long_form
 from handlers.transcription.engine import DecodingOptions
 from handlers.transcription.speech_detector import Speech
-from handlers.transcription.whisper import WhisperEngine
+from handlers.transcription.whisper import WhisperEngine, _Asking
 from handlers.transcription.words import MAX_WORD_S
 from tests.support.audio_jobs import tone
 
@@ -171,6 +173,33 @@ def test_a_stopped_job_ends_before_the_next_pass_and_leaves_the_network_as_it_wa
         heard(tone(50), network, tick=stop, partial=partial)
     assert (len(network.asked), model.passes) == (1, [])
     assert network.model is model
+
+
+def test_a_stopped_job_leaves_a_pass_behind_and_the_next_job_waits_for_it():
+    free, order = Event(), []
+
+    class Slow:
+        def encode(self, job):
+            if job == "first":
+                free.wait(10)
+            order.append(job)
+            return job
+
+    class Fast:
+        asked = 0
+
+        def __call__(self):
+            self.asked += 1
+            if self.asked == 3:
+                raise JobCancelledError("stopped")
+
+    with ThreadPoolExecutor(1) as passes:
+        with pytest.raises(JobCancelledError):
+            _Asking(Slow(), Fast(), passes).encode("first")
+        assert order == []
+        Timer(0.2, free.set).start()
+        assert _Asking(Slow(), lambda: None, passes).encode("second") == "second"
+    assert order == ["first", "second"]
 
 
 def test_a_window_on_which_the_model_fails_fails_the_job_and_leaves_the_network_as_it_was():
