@@ -22,6 +22,7 @@ from common.field_values import (
     SpeakerBound,
     SpeakerLabel,
     SpeakerName,
+    check_order,
     check_speakers,
 )
 from common.timeline import Turn
@@ -43,8 +44,7 @@ class SpanIn(Request):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.end < self.start:
-            raise ValueError(f"end {self.end} lies before start {self.start}")
+        check_order(self.start, self.end)
         return self
 
 

@@ -32,6 +32,12 @@ def shown_name(name: str) -> str:
     return name
 
 
+def check_order(start: float, end: float) -> None:
+    """Raise ValueError for a stretch that ends before it begins."""
+    if end < start:
+        raise ValueError(f"end {end} lies before start {start}")
+
+
 def check_speakers(labels: Collection[str], *, param: str) -> None:
     """Raise InvalidInputError, naming `param`, for more speakers than words can be merged with."""
     if len(labels) > MAX_SPEAKERS:

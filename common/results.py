@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 
 from common.coverage import Coverage
-from common.field_values import Seconds
+from common.field_values import Seconds, check_order
 from common.timeline import Turn
 
 
@@ -17,8 +17,7 @@ class StretchOut(BaseModel):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.end < self.start:
-            raise ValueError(f"end {self.end} lies before start {self.start}")
+        check_order(self.start, self.end)
         return self
 
 

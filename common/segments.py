@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from common.sentences import MAX_MARKS, ends_clause, ends_sentence, is_mark, is_punctuated
-from common.timeline import LATEST_S, Segment, Word, join_words
+from common.timeline import Segment, Word, join_words, milliseconds
 
 AUDIBLE_PAUSE_MS = 200  # shorter ones are within the error of engines' times
 LEAST_SHARE = 8  # a sentence that is too long is cut neither in its first eighth nor in its last
@@ -42,14 +42,9 @@ def segment_words(words: Sequence[Word], *, limits: SegmentLimits = SegmentLimit
     return tuple(segments)
 
 
-def _ms(seconds: float) -> int:
-    """Return whole milliseconds, as results have them, so that words read from a result are cut where they were."""
-    return round(min(seconds, LATEST_S) * 1000)
-
-
 @dataclass(frozen=True, slots=True)
 class _Cutter:
-    """Words with their times in milliseconds, and where to cut them."""
+    """Words with their times in milliseconds, so that words read from a result are cut where they were."""
 
     words: Sequence[Word]
     starts: Sequence[int]
@@ -63,12 +58,12 @@ class _Cutter:
     def of(cls, words: Sequence[Word], limits: SegmentLimits) -> "_Cutter":
         return cls(
             words,
-            [_ms(word.start) for word in words],
-            [_ms(word.end) for word in words],
-            max_pause_ms=_ms(limits.max_pause_s),
-            max_duration_ms=_ms(limits.max_duration_s),
-            bare_duration_ms=_ms(limits.bare_duration_s),
-            bare_pause_ms=_ms(limits.bare_pause_s),
+            [milliseconds(word.start) for word in words],
+            [milliseconds(word.end) for word in words],
+            max_pause_ms=milliseconds(limits.max_pause_s),
+            max_duration_ms=milliseconds(limits.max_duration_s),
+            bare_duration_ms=milliseconds(limits.bare_duration_s),
+            bare_pause_ms=milliseconds(limits.bare_pause_s),
         )
 
     def cut_after(self, first: int) -> int:

@@ -42,12 +42,12 @@ def assign_speakers(
     presence = Presence.of(
         starts, ends, talks=list(talks.values()), exclusive=_exclusive(talks, exclusive, near), max_gap_us=max_gap_us
     )
-    overlap = presence.overlap()
-    costs = change_costs([words[index].text for index in order], starts, ends, overlap)
+    costs = change_costs([words[index].text for index in order], starts, ends, presence.overlap)
     path = best_path(presence.evidence(ends - starts), costs)
     names = np.array([*talks, None], object)[np.where(presence.reachable.any(axis=1), path, -1)]
     result = list(words)
-    found = zip(order.tolist(), names.tolist(), presence.confidence(path).tolist(), overlap.tolist(), strict=True)
+    reports = presence.confidence(path).tolist(), presence.overlap.tolist()
+    found = zip(order.tolist(), names.tolist(), *reports, strict=True)
     for index, speaker, confidence, both in found:
         result[index] = _attributed(words[index], speaker, confidence, overlap=both)
     return tuple(result)

@@ -11,6 +11,11 @@ LATEST_S = 1e9  # times beyond (30 years) are one and the same, so that no finit
 UNDETERMINED = "und"  # ISO 639-2: nobody said which language it is, and the model does not tell
 
 
+def milliseconds(seconds: float) -> int:
+    """Return the nearest millisecond, which is what results have; rounding keeps the order of times."""
+    return round(min(float(seconds), LATEST_S) * 1000)
+
+
 def _refuse_span(start: float, end: float, what: str) -> NoReturn:
     if not (math.isfinite(start) and math.isfinite(end)):
         raise InvalidInputError(f"a {what} has a time that is not a finite number")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
-from numpy.typing import NDArray
 
 from benchmarks.longform.engines import Heard
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 from common.chunking import Window, plan_windows
 from common.stitching import stitch
@@ -26,8 +26,6 @@ LONGEST_ON_CPU_S = 600.0  # with full attention
 ATTENTION_COPIES = 4  # of the matrix [head, frame, frame] in float32 at once
 MEMORY_SHARE = 0.4
 GPU_BATCH = 32
-
-Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

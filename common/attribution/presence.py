@@ -31,13 +31,15 @@ class Presence:
 
     `reachable` are the speakers who talk near enough. `share` is the part of the word in a speaker's turns; `present`
     is that in all and in the exclusive turns, weighted, or how near the turns are where nobody talks. `length` is that
-    of the speaker's last turn begun before the middle of the word, in microseconds.
+    of the speaker's last turn begun before the middle of the word, in microseconds. `overlap`, of shape (words,), tells
+    where two speakers talk during most of a word.
     """
 
     reachable: NDArray[np.bool_]
     share: NDArray[np.float64]
     present: NDArray[np.float64]
     length: Microseconds
+    overlap: NDArray[np.bool_]
 
     @classmethod
     def of(
@@ -64,6 +66,7 @@ class Presence:
             share=share,
             present=np.where(inside.any(axis=1, keepdims=True), inside, beside),
             length=np.stack([talk.length((firsts + lasts) // 2) for talk in talks], axis=1),
+            overlap=np.asarray(np.sum(share >= OVERLAP, axis=1) > 1, np.bool_),
         )
 
     def evidence(self, durations: Microseconds) -> Scores:
@@ -72,10 +75,6 @@ class Presence:
         evidence = np.log(DOUBT + self.present) + SHORTER_TURN * self._shorter_of_many()
         counted = np.rint(UNITS * weights[:, None] * evidence).astype(np.int64)
         return np.where(self.reachable, counted, IMPOSSIBLE)
-
-    def overlap(self) -> NDArray[np.bool_]:
-        """Tell of each word whether two speakers talk during most of it."""
-        return np.asarray(np.sum(self.share >= OVERLAP, axis=1) > 1, np.bool_)
 
     def confidence(self, path: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return how much of what is present is the speaker's in `path`, for each word; some doubt always stays."""
@@ -87,4 +86,4 @@ class Presence:
         talking = self.share >= OVERLAP
         lengths = np.where(talking, self.length, NEVER_US)
         shortest = lengths == lengths.min(axis=1, keepdims=True)
-        return np.asarray(talking & self.overlap()[:, None] & shortest, np.bool_)
+        return np.asarray(talking & self.overlap[:, None] & shortest, np.bool_)

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from common.formats.escape import milliseconds
 from common.formats.options import SubtitleLimits
 from common.formats.pieces import Piece, unbreakable, words_of
-from common.timeline import Segment, Transcript
+from common.timeline import Segment, Transcript, milliseconds
 
 
 @dataclass(frozen=True, slots=True)

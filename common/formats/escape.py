@@ -2,7 +2,7 @@
 
 import math
 
-from common.timeline import LATEST_S, Transcript
+from common.timeline import Transcript, milliseconds
 
 UNKNOWN_SPEAKER = "UNKNOWN"  # stands for "nobody known" where a format must name somebody
 
@@ -50,11 +50,6 @@ def speaker_fields(transcript: Transcript) -> dict[str, str]:
 def scoring_text(text: str) -> str:
     """Return text for STM and CTM, in which marks that scorers interpret become look-alikes."""
     return flat(text).translate(_SCORING)
-
-
-def milliseconds(seconds: float) -> int:
-    """Return the nearest millisecond; rounding keeps the order of times."""
-    return round(min(float(seconds), LATEST_S) * 1000)
 
 
 def rounded_seconds(seconds: float) -> float:

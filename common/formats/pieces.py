@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from common.formats.escape import flat, milliseconds
-from common.timeline import Segment, Word, join_words
+from common.formats.escape import flat
+from common.timeline import Segment, Word, join_words, milliseconds
 
 
 @dataclass(frozen=True, slots=True)

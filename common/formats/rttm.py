@@ -1,8 +1,8 @@
 """RTTM: who spoke when (NIST RT-09 evaluation plan, appendix A; https://github.com/nryant/dscore#rttm)."""
 
-from common.formats.escape import decimal_seconds, field_name, milliseconds, speaker_fields
+from common.formats.escape import decimal_seconds, field_name, speaker_fields
 from common.formats.options import RenderOptions
-from common.timeline import Transcript, Turn
+from common.timeline import Transcript, Turn, milliseconds
 
 
 def render_rttm(transcript: Transcript, options: RenderOptions) -> str:

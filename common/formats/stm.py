@@ -1,16 +1,9 @@
 """STM: who said what when (NIST OpenASR20 evaluation plan; no label field, which not all readers know)."""
 
-from common.formats.escape import (
-    UNKNOWN_SPEAKER,
-    decimal_seconds,
-    field_name,
-    milliseconds,
-    scoring_text,
-    speaker_fields,
-)
+from common.formats.escape import UNKNOWN_SPEAKER, decimal_seconds, field_name, scoring_text, speaker_fields
 from common.formats.options import RenderOptions
 from common.formats.pieces import text_of
-from common.timeline import Transcript
+from common.timeline import Transcript, milliseconds
 
 
 def render_stm(transcript: Transcript, options: RenderOptions) -> str:

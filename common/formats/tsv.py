@@ -1,9 +1,9 @@
 """Tab-separated values as Whisper writes them, in milliseconds, with a column for the speaker."""
 
-from common.formats.escape import milliseconds, speaker_name
+from common.formats.escape import speaker_name
 from common.formats.options import RenderOptions
 from common.formats.pieces import text_of
-from common.timeline import Segment, Transcript
+from common.timeline import Segment, Transcript, milliseconds
 
 # Readers of CSV take a double quote for the start of a field that may hold tabs and line breaks.
 _QUOTES = str.maketrans({'"': "'"})
