@@ -11,9 +11,9 @@ from common.formats.escape import (
     field_name,
     finite_confidence,
     flat,
-    milliseconds,
     speaker_name,
 )
+from common.timeline import milliseconds
 
 
 @pytest.mark.parametrize(
