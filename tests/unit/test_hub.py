@@ -1,7 +1,5 @@
 """What a user reads when a model cannot be had; the hub's client is replaced, nothing here uses the network."""
 
-from pathlib import Path
-
 import pytest
 from huggingface_hub import errors
 
@@ -14,7 +12,7 @@ TOKENS = "https://hf.co/settings/tokens"
 
 
 @pytest.fixture
-def hub(monkeypatch):
+def hub(monkeypatch, tmp_path):
     """A hub; set `cached` to a folder in the local cache, `error` to what a download raises; read `calls`."""
 
     class Hub:
@@ -31,9 +29,14 @@ def hub(monkeypatch):
             self.calls.append((repo_id, allow_patterns, token))
             if self.error:
                 raise self.error
-            return "/downloaded"
+            return str(self.downloaded)
 
     fake = Hub()
+    fake.downloaded = tmp_path / "downloaded"
+    fake.downloaded.mkdir()
+    for name in ("a.yaml", "m.nemo"):
+        (fake.downloaded / name).touch()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.snapshot_download", fake.snapshot_download)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     return fake
@@ -72,16 +75,16 @@ def test_a_cached_folder_counts_only_with_the_files_that_are_required(hub, tmp_p
         (hub.cached / "m.nemo").symlink_to("nowhere")
     found = find_model(PARAKEET, store=tmp_path, token="", required=("*.yaml", "*.nemo"))
     assert len(hub.calls) == calls
-    assert found == (Path("/downloaded") if calls else hub.cached)
+    assert found == (hub.downloaded if calls else hub.cached)
 
 
 def test_an_incomplete_model_store_is_passed_over(hub, tmp_path):
     (tmp_path / "models--nvidia--parakeet-tdt-0.6b-v2" / "snapshots" / "abc").mkdir(parents=True)
-    assert find_model(PARAKEET, store=tmp_path, token="", required=("*.nemo",)) == Path("/downloaded")
+    assert find_model(PARAKEET, store=tmp_path, token="", required=("*.nemo",)) == hub.downloaded
 
 
 def test_a_model_on_the_hub_is_downloaded_with_the_token(hub, tmp_path):
-    assert str(find_model(PIPELINE, store=tmp_path, token="hf_x", files=("*.bin",))) == "/downloaded"
+    assert find_model(PIPELINE, store=tmp_path, token="hf_x", files=("*.bin",)) == hub.downloaded
     assert hub.calls == [(PIPELINE, ["*.bin"], "hf_x")]
 
 
@@ -108,6 +111,12 @@ def test_terms_not_accepted_name_the_pages_to_accept_them(hub, tmp_path):
     assert TOKENS in message
 
 
+def test_terms_of_a_model_that_needs_no_token_elsewhere_ask_for_one(hub, tmp_path):
+    hub.error = http_error(errors.GatedRepoError, 401)
+    message = message_of(PARAKEET, tmp_path, token="")
+    assert f"needs a Hugging Face token: accept its terms at https://hf.co/{PARAKEET}, create a token" in message
+
+
 def test_an_unknown_model_names_the_page_to_check(hub, tmp_path):
     hub.error = http_error(errors.RepositoryNotFoundError, 404)
     assert "the hub has no model nvidia/parakeet-tdt-0.6b-v2" in message_of(PARAKEET, tmp_path)
@@ -116,6 +125,12 @@ def test_an_unknown_model_names_the_page_to_check(hub, tmp_path):
 def test_a_token_that_is_not_valid_says_so(hub, tmp_path):
     hub.error = http_error(errors.HfHubHTTPError, 401)
     assert "the hub refuses the token in HUGGINGFACE_ACCESS_TOKEN" in message_of(PARAKEET, tmp_path)
+
+
+def test_the_status_is_found_behind_an_error_of_the_client_itself(hub, tmp_path):
+    hub.error = errors.LocalEntryNotFoundError("cannot reach the hub")
+    hub.error.__cause__ = http_error(errors.HfHubHTTPError, 403)  # a token that may not read gated repos
+    assert "refuses this Hugging Face token: accept its terms" in message_of(PIPELINE, tmp_path)
 
 
 def test_a_hub_that_is_down_is_named_with_its_status(hub, tmp_path):
@@ -135,3 +150,45 @@ def test_without_a_network_the_other_ways_are_named(hub, tmp_path, error):
 
 def test_a_name_that_is_no_id_is_refused(hub, tmp_path):
     assert "neither a model on this machine nor a hub id" in message_of("parakeet", tmp_path)
+
+
+def test_a_folder_of_the_image_comes_last_before_the_hub(hub, tmp_path):
+    baked = tmp_path / "baked"
+    baked.mkdir()
+    (baked / "m.nemo").touch()
+    find = {"store": tmp_path / "store", "token": "", "baked": baked}
+    assert find_model(PARAKEET, required=("*.nemo",), **find) == baked
+    assert find_model(PARAKEET, required=("*.nemo", "*.yaml"), **find) == hub.downloaded
+    hub.cached = hub.downloaded
+    assert find_model(PARAKEET, required=("*.nemo",), **find) == hub.cached
+
+
+def test_the_cache_is_not_looked_at_for_a_model_in_the_model_store(hub, tmp_path, monkeypatch):
+    (tmp_path / "models--nvidia--parakeet-tdt-0.6b-v2" / "snapshots" / "abc").mkdir(parents=True)
+    monkeypatch.setattr("handlers.hub.hub_client", None)
+    assert find_model(PARAKEET, store=tmp_path, token="").name == "abc"
+
+
+def test_a_commit_in_the_cache_without_a_ref_is_found(hub, tmp_path):
+    pinned = tmp_path / "cache" / "models--nvidia--parakeet-tdt-0.6b-v2" / "snapshots" / "abc"
+    pinned.mkdir(parents=True)
+    assert find_model(PARAKEET, store=tmp_path, token="") == pinned
+
+
+def test_offline_mode_comes_before_the_token(hub, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    message = message_of(PIPELINE, tmp_path, token="")
+    assert message == (
+        f"the model {PIPELINE} is not on this machine, and HF_HUB_OFFLINE forbids downloading it: put the model into "
+        f"the folder MODEL_STORE names, or into the image at build time (`hf download {PIPELINE}`)"
+    )
+    assert hub.calls == []
+
+
+def test_a_download_that_ends_without_what_is_required_says_what_is_missing(hub, tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        find_model(PARAKEET, store=tmp_path, token="", required=("*.nemo", "vocab.txt"), part_of="my/pipeline")
+    assert caught.value.message.startswith(
+        f"the model {PARAKEET}, which my/pipeline is made of, lacks vocab.txt on this machine, and the hub gave none: "
+        f"see at https://hf.co/{PARAKEET} whether it is the right model, check the network, or put the model into"
+    )
