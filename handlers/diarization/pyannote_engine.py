@@ -1,21 +1,25 @@
 """pyannote.audio behind the diarization engine's interface."""
 
-import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
+from common.errors import DeviceLostError
 from common.progress import Tick
 from common.settings import DiarizationSettings
-from common.timeline import Turn
 from handlers.device import load_with_fallback, pick_device
 from handlers.diarization.engine import Diarization, SpeakerCount
+from handlers.diarization.outcome import Spoken, outcome
 from handlers.diarization.pipelines import Located, build, locate
+from handlers.faults import is_device_lost
+
+if TYPE_CHECKING:
+    from handlers.diarization.fast_pipeline import FastPipeline
 
 # On a CPU a batch takes tenths of a second, so that a cancelled job ends soon; a GPU wants large ones.
 CPU_BATCH_SIZES = (4, 1)
@@ -39,6 +43,7 @@ class PyannoteEngine:
         model: str,
         device: str,
         same_voice_similarity: float,
+        fast: Callable[..., Diarization] | None = None,
     ) -> None:
         self.model = model
         self.device = device
@@ -46,32 +51,43 @@ class PyannoteEngine:
         self.embedding_dimension = int(pipeline._embedding.dimension)  # noqa: SLF001 - pyannote has no public name
         self.same_voice_similarity = same_voice_similarity
         self._pipeline = pipeline
+        self._fast = fast
 
     def diarize(self, samples: NDArray[np.float32], *, count: SpeakerCount, tick: Tick) -> Diarization:
         """See DiarizationEngine.diarize; silence and very short audio have no turns."""
         tick("segmentation", 0.0)
         if len(samples) == 0:
             return Diarization(turns=(), exclusive=(), embeddings={})
+        try:
+            with _expected_warnings_ignored():
+                return self._run(samples, count=count, tick=tick)
+        except RuntimeError as error:
+            if is_device_lost(error):
+                raise DeviceLostError("the GPU stopped answering; send the job again, to a restarted worker") from error
+            raise
+
+    def _run(self, samples: NDArray[np.float32], *, count: SpeakerCount, tick: Tick) -> Diarization:
+        if self._fast is not None:
+            return self._fast(samples, count=count, tick=tick)
         import torch  # noqa: PLC0415 - loaded long ago, with the pipeline
 
-        with _expected_warnings_ignored():
-            output = self._pipeline(
-                {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE, "uri": "job"},
-                num_speakers=count.exact,
-                min_speakers=count.at_least,
-                max_speakers=count.at_most,
-                hook=_hook(tick),
-            )
-        return _diarization(output, duration_s=len(samples) / SAMPLE_RATE)
+        output = self._pipeline(
+            {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE, "uri": "job"},
+            num_speakers=count.exact,
+            min_speakers=count.at_least,
+            max_speakers=count.at_most,
+            hook=_hook(tick),
+        )
+        return _outcome(output, duration_s=len(samples) / SAMPLE_RATE)
 
 
 def find_engine(settings: DiarizationSettings) -> Callable[[], PyannoteEngine]:
     """Find the pipeline that the settings name; returns what loads it. Both raise ConfigurationError."""
     located = locate(settings)
-    return lambda: load_with_fallback(lambda device: _load(located, device), pick_device(settings.device))
+    return lambda: load_with_fallback(lambda device: _load(located, device, settings), pick_device(settings.device))
 
 
-def _load(located: Located, device: str) -> PyannoteEngine:
+def _load(located: Located, device: str, settings: DiarizationSettings) -> PyannoteEngine:
     pipeline = build(located)
     import torch  # noqa: PLC0415 - slow
 
@@ -83,10 +99,23 @@ def _load(located: Located, device: str) -> PyannoteEngine:
     pipeline.to(torch.device(device))
     sizes = CPU_BATCH_SIZES if device == "cpu" else GPU_BATCH_SIZES
     pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
-    _warm_up(pipeline)
+    fast = _fast(pipeline, hop_s=settings.hop_s, device=device) if settings.pipeline == "fast" else None
+    with _expected_warnings_ignored():
+        _warm_up(pipeline) if fast is None else fast.warm_up()
     return PyannoteEngine(
-        pipeline, model=located.name, device=device, same_voice_similarity=located.same_voice_similarity
+        pipeline,
+        model=located.name,
+        device=device,
+        same_voice_similarity=located.same_voice_similarity,
+        fast=fast,
     )
+
+
+def _fast(pipeline: Any, *, hop_s: float, device: str) -> "FastPipeline | None":  # noqa: ANN401
+    """Return Parley's run of the pipeline; None for one whose steps are not known, which pyannote runs."""
+    from handlers.diarization import fast_pipeline  # noqa: PLC0415 - imports pyannote, which must come by its own way
+
+    return fast_pipeline.FastPipeline(pipeline, hop_s=hop_s, device=device) if fast_pipeline.runs(pipeline) else None
 
 
 def _warm_up(pipeline: Any) -> None:  # noqa: ANN401
@@ -104,6 +133,8 @@ def _expected_warnings_ignored() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\s*The detected number of speakers", category=UserWarning)
         warnings.filterwarnings("ignore", message=r"(Mean of empty slice|invalid value)", category=RuntimeWarning)
+        # of one frame, while pyannote looks for the shortest audio that a model takes
+        warnings.filterwarnings("ignore", message=r"std\(\): degrees of freedom", category=UserWarning)
         yield
 
 
@@ -119,37 +150,12 @@ def _hook(tick: Tick) -> Callable[..., None]:
     return hook
 
 
-def _diarization(output: Any, *, duration_s: float) -> Diarization:  # noqa: ANN401
-    turns = _turns(output.speaker_diarization, duration_s)
-    exclusive = _turns(output.exclusive_speaker_diarization, duration_s)
-    labels = _labels_by_appearance((*turns, *exclusive))
+def _outcome(output: Any, *, duration_s: float) -> Diarization:  # noqa: ANN401
     vectors = zip(output.speaker_diarization.labels(), output.speaker_embeddings, strict=True)
-    return Diarization(
-        turns=_renamed(turns, labels),
-        exclusive=_renamed(exclusive, labels),
-        embeddings=dict(sorted(_embeddings(dict(vectors), labels).items())),
-    )
+    regular, exclusive = map(_spoken, (output.speaker_diarization, output.exclusive_speaker_diarization))
+    return outcome(regular, exclusive, dict(vectors), duration_s=duration_s)
 
 
-def _turns(annotation: Any, duration_s: float) -> list[Turn]:  # noqa: ANN401
-    """Return the annotation's turns, clipped to the audio, which the models pad with silence."""
-    spans = [
-        (max(span.start, 0.0), min(span.end, duration_s), str(speaker))
-        for span, _, speaker in annotation.itertracks(yield_label=True)
-    ]
-    return sorted(Turn(start=start, end=end, speaker=speaker) for start, end, speaker in spans if start < end)
-
-
-def _labels_by_appearance(turns: tuple[Turn, ...]) -> dict[str, str]:
-    names = dict.fromkeys(turn.speaker for turn in turns)
-    return {name: f"SPEAKER_{number:02d}" for number, name in enumerate(names)}
-
-
-def _renamed(turns: list[Turn], labels: Mapping[str, str]) -> tuple[Turn, ...]:
-    return tuple(sorted(Turn(start=turn.start, end=turn.end, speaker=labels[turn.speaker]) for turn in turns))
-
-
-def _embeddings(vectors: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, list[float]]:
-    """Return one vector per speaker; none for a speaker who never talks alone long enough to have one."""
-    found = {labels[name]: [float(value) for value in vector] for name, vector in vectors.items() if name in labels}
-    return {name: vector for name, vector in found.items() if all(map(math.isfinite, vector)) and any(vector)}
+def _spoken(annotation: Any) -> Iterator[Spoken]:  # noqa: ANN401
+    for span, _, speaker in annotation.itertracks(yield_label=True):
+        yield span.start, span.end, str(speaker)

@@ -14,7 +14,7 @@ from common.errors import DeviceLostError, JobCancelledError
 from common.logs import log_event
 from common.progress import Tick
 from common.timeline import Word
-from handlers.transcription.faults import is_device_lost, is_out_of_memory, place
+from handlers.faults import is_device_lost, is_out_of_memory, place
 from handlers.transcription.memory import DecoderMemory
 from handlers.transcription.window_decoder import BatchT, WindowDecoder, length, seconds
 

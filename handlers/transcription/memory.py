@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
-from handlers.transcription.faults import is_out_of_memory
+from handlers.faults import is_out_of_memory
 
 MAX_WINDOWS = 64  # fills any GPU; more only delays progress and cancelling
 PROBE_S = 10.0

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from handlers.transcription.faults import is_device_lost, is_out_of_memory, place
+from handlers.faults import is_device_lost, is_out_of_memory, place
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""Speaker embeddings of parts of a recording, by whichever model a pipeline has; import only after pyannote."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
+from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval
+
+from handlers.diarization.campplus import (
+    FRAME,
+    FRAME_HOP,
+    CampPlusBatches,
+    CampPlusEmbedding,
+    filter_banks,
+    voiced_features,
+)
+
+Samples = NDArray[np.float32]
+Masks = NDArray[np.bool_]  # (windows, frames, speakers)
+Vectors = NDArray[np.float32]  # (embeddings, dimension), NaN where there is too little to embed
+
+
+class Local(NamedTuple):
+    """A speaker of one window."""
+
+    window: int
+    speaker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A recording's mono 16 kHz samples, how they are cut into windows, and in which frames to embed each speaker."""
+
+    samples: Samples
+    length: int
+    hop: int
+    masks: Masks
+
+    def audio(self, first: int, last: int) -> torch.Tensor:
+        """Return the samples from the beginning of window `first` to the end of `last`, with zeros after the audio."""
+        start, end = first * self.hop, last * self.hop + self.length
+        found = torch.from_numpy(self.samples[start:end])
+        return torch.nn.functional.pad(found, (0, end - start - len(found)))
+
+
+class Embedder(Protocol):
+    """Embeds speakers of windows; called by several threads at once."""
+
+    def __call__(self, windows: Windows, wanted: Sequence[Local]) -> Vectors:
+        """Return the embeddings of the `wanted`, which are in order, in theirs."""
+        ...
+
+
+def embedder(pipeline: Any) -> Embedder:  # noqa: ANN401 - pyannote has no types
+    """Return the fastest way to run a pipeline's embedding model that gives what pyannote's own does."""
+    embedding = pipeline._embedding  # noqa: SLF001 - pyannote has no public name
+    model = getattr(embedding, "model_", None)
+    if isinstance(model, CampPlusEmbedding):
+        return CampPlusEmbedder(model)
+    if isinstance(model, BaseWeSpeakerResNet):
+        return PoolingEmbedder(model)
+    return PlainEmbedder(embedding)
+
+
+class CampPlusEmbedder:
+    """CAM++: its features once for all windows that share them."""
+
+    def __init__(self, model: CampPlusEmbedding) -> None:
+        self._device = model.device
+        self._embed = CampPlusBatches(model)
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch's own
+    def __call__(self, windows: Windows, wanted: Sequence[Local]) -> Vectors:
+        """See Embedder."""
+        first = wanted[0].window
+        features = filter_banks(windows.audio(first, wanted[-1].window).to(self._device))
+        count = (windows.length - FRAME) // FRAME_HOP + 1
+        inputs = []
+        for window, speaker in wanted:
+            start = (window - first) * windows.hop // FRAME_HOP
+            mask = torch.from_numpy(windows.masks[window, :, speaker]).to(self._device)
+            inputs.append(voiced_features(features[start : start + count], mask))
+        found: Vectors = self._embed(inputs).numpy()
+        return found
+
+
+class PoolingEmbedder:
+    """A network whose statistics are pooled under a mask at its end: run once for all speakers of a window."""
+
+    def __init__(self, model: BaseWeSpeakerResNet) -> None:
+        self._model = model
+        self._network = _folded(model.resnet)
+        self._at_once = 1 if model.device.type == "cpu" else None  # a core is slower with more
+        if self._at_once:
+            self._network.to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch's own
+    def __call__(self, windows: Windows, wanted: Sequence[Local]) -> Vectors:
+        """See Embedder."""
+        numbers = sorted({local.window for local in wanted})
+        step = self._at_once or len(numbers)
+        found = np.concatenate([self._embed(windows, numbers[at : at + step]) for at in range(0, len(numbers), step)])
+        places = {number: place for place, number in enumerate(numbers)}
+        return np.stack([found[places[local.window], local.speaker] for local in wanted])
+
+    def _embed(self, windows: Windows, numbers: list[int]) -> Vectors:
+        """Return (windows, speakers, dimension)."""
+        audio = torch.stack([windows.audio(number, number) for number in numbers])[:, None]
+        masks = torch.from_numpy(windows.masks[numbers].transpose(0, 2, 1).astype(np.float32))
+        device = self._model.device
+        features = self._model.compute_fbank(audio.to(device))
+        found: Vectors = self._network(features, weights=masks.to(device))[1].cpu().numpy()
+        return found
+
+
+class PlainEmbedder:
+    """Any other model, as pyannote runs it: once for each."""
+
+    def __init__(self, embedding: Any) -> None:  # noqa: ANN401
+        self._embedding = embedding
+
+    def __call__(self, windows: Windows, wanted: Sequence[Local]) -> Vectors:
+        """See Embedder."""
+        audio = torch.stack([windows.audio(local.window, local.window) for local in wanted])[:, None]
+        masks = np.stack([windows.masks[local.window, :, local.speaker] for local in wanted]).astype(np.float32)
+        found: Vectors = self._embedding(audio, masks=torch.from_numpy(masks))
+        return found
+
+
+def embedding_masks(speech: Masks, *, exclude_overlap: bool, min_frames: int) -> Masks:
+    """Return the frames that each embedding is made of.
+
+    They are those in which the speaker talks alone, or if there are no more than `min_frames` of them, all in which
+    they talk: what pyannote takes (pyannote.audio 4.0.7, SpeakerDiarization.get_embeddings).
+    """
+    if not exclude_overlap:
+        return speech
+    alone = speech & (speech.sum(axis=2, keepdims=True) < 2)
+    enough = alone.sum(axis=1, keepdims=True) > min_frames
+    return np.where(enough, alone, speech)
+
+
+def _folded(network: nn.Module) -> nn.Module:
+    """Return a copy of a residual network with each normalisation in the weights of the convolution before it."""
+    folded = copy.deepcopy(network)
+    for module in list(folded.modules()):
+        for number in (1, 2, 3):
+            if hasattr(module, f"conv{number}") and hasattr(module, f"bn{number}"):
+                conv, norm = (getattr(module, f"{name}{number}") for name in ("conv", "bn"))
+                setattr(module, f"conv{number}", fuse_conv_bn_eval(conv, norm))
+                setattr(module, f"bn{number}", nn.Identity())
+        if len(getattr(module, "shortcut", ())) == 2:
+            module.shortcut = fuse_conv_bn_eval(*module.shortcut)
+    return folded

@@ -1,0 +1,151 @@
+"""A pyannote pipeline's steps, run without computing anything twice; import only after pyannote.
+
+Segmentation, clustering and all decisions are pyannote's (pyannote.audio 4.0.7, SpeakerDiarization.apply), and so are
+the turns. But its windows overlap by nine tenths, and what they share is computed once here: the filters of the
+segmentation, the features of the embedding, its network where all speakers of a window can share it. One difference
+is meant: nobody talks beside another in a frame in which no window hears them, nor someone whom no window hears at all.
+"""
+
+import math
+from collections.abc import Iterator
+from itertools import groupby, pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.audio.limits import SAMPLE_RATE
+from common.progress import Tick
+from handlers.diarization.clustering import cluster
+from handlers.diarization.compute import Compute, Report
+from handlers.diarization.embedding import Local, Samples, Vectors, Windows, embedder, embedding_masks
+from handlers.diarization.engine import Diarization, SpeakerCount
+from handlers.diarization.frames import FrameGrid, Speech, active, lay_out, spans, speakers_at_once, votes
+from handlers.diarization.outcome import Spoken, outcome
+from handlers.diarization.segmentation import WindowedSegmentation, supports
+from handlers.faults import is_out_of_memory
+
+HOP_STEP = 160  # samples: windows begin where the features of the embedding do
+# From where to where each step takes the progress.
+SEGMENTATION, EMBEDDINGS, CLUSTERING = (0.0, 0.35), (0.35, 0.97), (0.97, 0.99)
+# In one batch: on a CPU a fraction of a second's work, so that a cancelled job ends soon.
+CPU_WINDOWS, CPU_EMBEDDINGS = 32, 8
+GPU_WINDOWS, GPU_EMBEDDINGS = 128, 64
+MAX_WINDOWS = 128  # from the first to the last of a batch, whose audio is in memory at once
+
+
+class FastPipeline:
+    """Runs a loaded pyannote pipeline with windows every `hop_s` seconds; used by one thread at a time."""
+
+    def __init__(self, pipeline: Any, *, hop_s: float, device: str) -> None:  # noqa: ANN401
+        self._pipeline = pipeline
+        self._hop = max(1, round(hop_s * SAMPLE_RATE / HOP_STEP)) * HOP_STEP
+        step_s = pipeline.segmentation_step * _segmentation_model(pipeline).specifications.duration
+        self._thinned = self._hop / SAMPLE_RATE / step_s
+        self._segment = WindowedSegmentation(_segmentation_model(pipeline), hop=self._hop)
+        self._embed = embedder(pipeline)
+        self._compute = Compute(device)
+        self._batches = (CPU_WINDOWS, CPU_EMBEDDINGS) if device == "cpu" else (GPU_WINDOWS, GPU_EMBEDDINGS)
+
+    def __call__(self, samples: Samples, *, count: SpeakerCount, tick: Tick) -> Diarization:
+        """Find the speakers of mono 16 kHz `samples`."""
+        speech = self._speech(samples, _report(tick, "segmentation", *SEGMENTATION))
+        grid = self._grid(len(speech))
+        at_once = speakers_at_once(speech, grid)
+        tick("speaker_counting", SEGMENTATION[1])
+        duration_s = len(samples) / SAMPLE_RATE
+        if not at_once.any():
+            return outcome((), (), {}, duration_s=duration_s)
+        embeddings = self._embeddings(samples, speech, _report(tick, "embeddings", *EMBEDDINGS))
+        tick("clustering", CLUSTERING[0])
+        labels, centroids = cluster(self._pipeline.clustering, embeddings, speech, count, thinned=self._thinned)
+        tick("clustering", CLUSTERING[1])
+        found = votes(speech, labels, grid)
+        at_once = np.minimum(at_once, count.exact or count.at_most or found.shape[1])
+        regular = self._spoken(active(found, at_once), grid, exclusive=False)
+        exclusive = self._spoken(active(found, np.minimum(at_once, 1)), grid, exclusive=True)
+        vectors = {str(number): vector.tolist() for number, vector in enumerate(centroids)}
+        result = outcome(regular, exclusive, vectors, duration_s=duration_s)
+        tick("discrete_diarization", 1.0)
+        return result
+
+    def warm_up(self) -> None:
+        """Run both models once, on noise: silence alone would never reach the embedding."""
+        noise = np.random.default_rng(0).normal(0.0, 0.1, self._segment.window).astype(np.float32)
+        speech = self._segment(noise, first=0, last=1)
+        self._embeddings(noise, np.ones_like(speech), lambda _: None)
+
+    def _speech(self, samples: Samples, report: Report) -> Speech:
+        windows = self._segment.count(len(samples))
+        batch = self._compute.share(windows, at_most=self._batches[0])
+        bounds = [*range(0, windows, batch), windows]
+        parts = self._compute.map(
+            lambda one: self._segment(samples, first=one[0], last=one[1]), list(pairwise(bounds)), report
+        )
+        return np.concatenate(parts)
+
+    def _grid(self, windows: int) -> FrameGrid:
+        frames = _segmentation_model(self._pipeline).receptive_field
+        window_s, hop_s = self._segment.window / SAMPLE_RATE, self._hop / SAMPLE_RATE
+        return lay_out(frames, windows=windows, window_s=window_s, hop_s=hop_s)
+
+    def _embeddings(self, samples: Samples, speech: Speech, report: Report) -> Vectors:
+        """Return the embeddings (windows, speakers, dimension) of all who talk; NaN for the others."""
+        embedding = self._pipeline._embedding  # noqa: SLF001 - pyannote has no public names
+        length = self._segment.window
+        masks = embedding_masks(
+            speech > 0,
+            exclude_overlap=self._pipeline.embedding_exclude_overlap,
+            min_frames=math.ceil(speech.shape[1] * embedding.min_num_samples / length),
+        )
+        windows = Windows(samples, length, self._hop, masks)
+        places = np.nonzero(masks.any(axis=1))
+        wanted = [Local(int(window), int(speaker)) for window, speaker in zip(*places, strict=True)]
+        batches = list(_batches(wanted, self._compute.share(len(wanted), at_most=self._batches[1])))
+        computed = self._compute.map(lambda some: self._embedded(windows, some), batches, report)
+        found = np.full((*speech.shape[::2], embedding.dimension), np.nan)
+        found[places] = np.concatenate(computed)
+        return found
+
+    def _embedded(self, windows: Windows, wanted: list[Local]) -> Vectors:
+        """Embed the `wanted`, in halves if a GPU's memory is too small for all."""
+        try:
+            return self._embed(windows, wanted)
+        except (RuntimeError, MemoryError) as error:
+            if len(wanted) == 1 or not is_out_of_memory(error):
+                raise
+        half = len(wanted) // 2
+        return np.concatenate([self._embedded(windows, wanted[:half]), self._embedded(windows, wanted[half:])])
+
+    def _spoken(self, talking: NDArray[np.bool_], grid: FrameGrid, *, exclusive: bool) -> Iterator[Spoken]:
+        bridge_s = self._pipeline.segmentation.min_duration_off
+        anybody = talking.any(axis=1)
+        for number, own in enumerate(talking.T):
+            others = anybody & ~own if exclusive else None
+            for start, end in spans(own, grid, bridge_s=bridge_s, others=others):
+                yield start, end, str(number)
+
+
+def runs(pipeline: Any) -> bool:  # noqa: ANN401
+    """Tell whether a pipeline is one whose steps are known here."""
+    return supports(_segmentation_model(pipeline)) and hasattr(pipeline, "_embedding")
+
+
+def _segmentation_model(pipeline: Any) -> Any:  # noqa: ANN401
+    return pipeline._segmentation.model  # noqa: SLF001 - pyannote has no public names
+
+
+def _report(tick: Tick, stage: str, start: float, end: float) -> Report:
+    return lambda share: tick(stage, start + share * (end - start))
+
+
+def _batches(wanted: list[Local], size: int) -> Iterator[list[Local]]:
+    """Cut `wanted` into batches of whole windows, of about `size` and not far from each other."""
+    batch: list[Local] = []
+    for window, group in groupby(wanted, key=lambda local: local.window):
+        if batch and (len(batch) >= size or window - batch[0].window >= MAX_WINDOWS):
+            yield batch
+            batch = []
+        batch += group
+    if batch:
+        yield batch

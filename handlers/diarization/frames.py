@@ -1,0 +1,87 @@
+"""From the speech of each window's speakers to turns of the recording's: pyannote's aggregation, in little memory.
+
+The same numbers as pyannote.audio 4.0.7 (SpeakerDiarizationMixin.speaker_count, SpeakerDiarization.reconstruct,
+Binarize), which needs (windows, frames, speakers) float64 arrays for it, and Python's time for each frame.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Speech = NDArray[np.uint8]  # (windows, frames, speakers): 1 where a window's speaker talks
+Labels = NDArray[np.int64]  # (windows, speakers): the recording's speaker that each is, below 0 for none
+SILENT = -2  # the label of a window's speaker who never talks
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameGrid:
+    """Where the frames of overlapping windows lie in the recording; `frames` is pyannote's sliding window."""
+
+    frames: Any
+    starts: NDArray[np.int64]  # the first frame of each window
+    total: int
+
+    def middles(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the middles of frames, in seconds."""
+        first = self.frames.start + 0.5 * self.frames.duration
+        middles: NDArray[np.float64] = first + numbers * self.frames.step
+        return middles
+
+
+def lay_out(frames: Any, *, windows: int, window_s: float, hop_s: float) -> FrameGrid:  # noqa: ANN401
+    """Lay windows of `window_s` seconds every `hop_s` seconds onto one grid of `frames`."""
+    half = 0.5 * frames.duration
+    starts = np.array([frames.closest_frame(number * hop_s + half) for number in range(windows)], np.int64)
+    return FrameGrid(frames, starts, frames.closest_frame(window_s + (windows - 1) * hop_s + half) + 1)
+
+
+def speakers_at_once(speech: Speech, grid: FrameGrid) -> NDArray[np.int64]:
+    """Return for each frame how many people talk, by the mean over windows."""
+    talking, windows = np.zeros(grid.total, np.float32), np.zeros(grid.total, np.float32)
+    length = speech.shape[1]
+    for start, counts in zip(grid.starts, speech.sum(axis=2), strict=True):
+        talking[start : start + length] += counts
+        windows[start : start + length] += 1
+    return np.rint(talking / np.maximum(windows, 1)).astype(np.int64)
+
+
+def votes(speech: Speech, labels: Labels, grid: FrameGrid) -> NDArray[np.int64]:
+    """Return for each frame and each of the recording's speakers how many windows hear them talk."""
+    found = np.zeros((grid.total, int(labels.max(initial=0)) + 1), np.int64)
+    length = speech.shape[1]
+    for start, heard, names in zip(grid.starts, speech, labels, strict=True):
+        for name in set(names[names >= 0].tolist()):
+            found[start : start + length, name] += heard[:, names == name].max(axis=1)
+    return found
+
+
+def active(found: NDArray[np.int64], at_once: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return who talks in each frame: the `at_once` many with the most votes; beside the first, those who have any."""
+    order = np.argsort(-found, axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(found.shape[1])[None], axis=1)
+    talks: NDArray[np.bool_] = (rank < at_once[:, None]) & ((found > 0) | (rank == 0))
+    return talks
+
+
+def spans(
+    talking: NDArray[np.bool_], grid: FrameGrid, *, bridge_s: float = 0.0, others: NDArray[np.bool_] | None = None
+) -> list[Span]:
+    """Return the stretches, in seconds, of the frames in which one speaker talks.
+
+    Pauses below `bridge_s` are in them, but for those in which one of the `others` talks.
+    """
+    if not talking.any():
+        return []
+    edges = np.diff(np.concatenate(([False], talking, [False])).astype(np.int8))
+    first, last = np.nonzero(edges == 1)[0], np.minimum(np.nonzero(edges == -1)[0], len(talking) - 1)
+    starts, ends = grid.middles(first), grid.middles(last)
+    bridged = starts[1:] - ends[:-1] < bridge_s
+    if others is not None:
+        heard = np.concatenate(([0], np.cumsum(others)))
+        bridged &= heard[first[1:]] == heard[last[:-1]]
+    found = zip(starts[~np.r_[False, bridged]].tolist(), ends[~np.r_[bridged, False]].tolist(), strict=True)
+    return [(start, end) for start, end in found if start < end]
