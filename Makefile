@@ -8,7 +8,7 @@ PIP := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constra
 AUDIO ?=
 export AUDIO
 
-.PHONY: install demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices clean
+.PHONY: install demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices bench-diarization clean
 
 install: $(INSTALLED)
 
@@ -69,6 +69,10 @@ bench-attribution: $(TESTABLE)
 # Known speakers and strangers: similarities, false names, misses; QUICK=1: fewer; DATA=folder: more than two voices.
 bench-voices: $(TESTABLE)
 	@$(BIN)/python -m benchmarks.voices
+
+# Who speaks when, against pyannote's own run of the same models: seconds, memory, DER; QUICK=1: less; DATA=folder: more.
+bench-diarization: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.diarization
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
