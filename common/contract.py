@@ -184,6 +184,8 @@ class TranscriptionFields(Request):
 class DiarizationRequest(AudioRequest, DiarizationFields):
     """Input of the diarization endpoint."""
 
+    response_format: Annotated[Literal["json", "rttm"], Field(description="shape of the answer")] = "json"
+
 
 class TranscriptionRequest(AudioRequest, TranscriptionFields):
     """Input of the transcription endpoint."""

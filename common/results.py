@@ -79,6 +79,12 @@ class DiarizationResult(WorkerReport):
     num_speakers: int
     speakers: list[str]
     duration: Seconds
+    speech_seconds: Annotated[
+        dict[str, float] | None, Field(description="how long each speaker talks, by `segments`")
+    ] = None
+    overlap_seconds: Annotated[
+        float | None, Field(description="how long several talk at once; counted once, however many they are")
+    ] = None
     embeddings: dict[str, list[float]] | None = None
     speaker_matches: Annotated[
         list[SpeakerMatch] | None, Field(description="which known speakers were recognised, if any were given")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
-from common.model_store import GATED, TOKEN_PAGE, is_repo_id, resolve_snapshot
+from common.model_store import GATED, TOKEN_PAGE, cached_snapshot, is_repo_id, missing_files, resolve_snapshot
 
 
 def find_model(
@@ -32,12 +32,12 @@ def find_model(
         raise ConfigurationError(f"{repo_id!r} is neither a model on this machine nor a hub id of the form ORG/NAME")
     here = None
     for folder in _places(repo_id, store, files, baked):
-        if not _missing(folder, required):
+        if not missing_files(folder, required):
             return folder
         here = here or folder
-    model = _Model(repo_id, part_of, _missing(here, required) if here else ())
+    model = _Model(repo_id, part_of, missing_files(here, required) if here else ())
     folder = _download(model, token, files)
-    if lacking := _missing(folder, required):
+    if lacking := missing_files(folder, required):
         raise ConfigurationError(_incomplete(_Model(repo_id, part_of, lacking)))
     return folder
 
@@ -46,15 +46,10 @@ def _places(repo_id: str, store: Path, files: Sequence[str] | None, baked: Path 
     """Yield the folders in which the model may be, each looked for when the one before did not do."""
     if stored := resolve_snapshot(store, repo_id):
         yield stored
-    if cached := _cached(repo_id, files):
+    if cached := cached_snapshot(repo_id, files, hub=hub_client()):
         yield cached
     if baked is not None:
         yield baked
-
-
-def _missing(folder: Path, required: Sequence[str]) -> tuple[str, ...]:
-    """Return the patterns that no file matches; a link whose file is gone counts as none."""
-    return tuple(one for one in required if not any(path.is_file() for path in folder.glob(one)))
 
 
 def hub_client() -> Any:  # noqa: ANN401 - a module, and the hub's client has no types
@@ -65,16 +60,6 @@ def hub_client() -> Any:  # noqa: ANN401 - a module, and the hub's client has no
 
     huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True  # where somebody else has imported it before
     return huggingface_hub
-
-
-def _cached(repo_id: str, files: Sequence[str] | None) -> Path | None:
-    hub = hub_client()
-    try:
-        return Path(hub.snapshot_download(repo_id, allow_patterns=files and list(files), local_files_only=True))
-    except hub.errors.IncompleteSnapshotError:
-        return None
-    except hub.errors.LocalEntryNotFoundError:  # a download of one commit, as images pin them, leaves no refs/main
-        return resolve_snapshot(Path(hub.constants.HF_HUB_CACHE), repo_id)
 
 
 @dataclass(frozen=True, slots=True)

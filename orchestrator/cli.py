@@ -13,10 +13,10 @@ from typing import Any
 
 from common.contract import DiarizationRequest, OrchestrationRequest, Request, parse_request
 from common.errors import ParleyError, blames_the_request
-from common.formats import RenderOptions, render
+from common.formats import rttm_of_turns
 from common.naming.unnamed_speakers import check_naming
+from common.results import TurnOut
 from common.settings import PROFILE, Settings, load_settings
-from common.timeline import Transcript, Turn
 from orchestrator.cli_arguments import command_line, request_fields
 from orchestrator.cli_output import ProgressLine, check_readable, check_writable, report_coverage, report_error, written
 from orchestrator.client import AsyncParley
@@ -65,7 +65,8 @@ async def _diarize(arguments: argparse.Namespace) -> int:
     async with _client(local=arguments.local) as client:
         with ProgressLine() as line:
             answer = await client.diarize(arguments.audio, on_progress=line.show, **fields)
-    written(json.dumps(answer, indent=2) if arguments.format == "json" else _rttm(answer), arguments.output)
+    turns = (TurnOut.model_validate(one).turn() for one in answer["segments"])
+    written(json.dumps(answer, indent=2) if arguments.format == "json" else rttm_of_turns(turns), arguments.output)
     return EXIT_OK
 
 
@@ -80,12 +81,6 @@ def _check(kind: type[Request], arguments: argparse.Namespace, fields: Mapping[s
 
 def _local_settings() -> Settings:
     return load_settings({PROFILE.name: "laptop", **os.environ})  # as local workers are started
-
-
-def _rttm(answer: dict[str, Any]) -> str:
-    turns = tuple(Turn(part["start"], part["end"], part["speaker"]) for part in answer["segments"])
-    transcript = Transcript(segments=(), duration_s=answer["duration"], language="", diarized=True, turns=turns)
-    return str(render(transcript, "rttm", RenderOptions())["text"])
 
 
 @contextlib.asynccontextmanager

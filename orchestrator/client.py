@@ -99,8 +99,9 @@ class AsyncParley:
     ) -> dict[str, Any]:
         """Return who spoke when in `audio`; `options` are the fields of DiarizationRequest."""
         request = await self._request(DiarizationRequest, audio, options)
-        answer = await self._one("diarization", request.model_dump(exclude_none=True), on_progress)
-        return checked_output("diarization", answer, DiarizationResult)
+        answer = await self._one("diarization", request.model_dump(exclude_defaults=True), on_progress)
+        expected = DiarizationResult if request.response_format == "json" else WorkerReport
+        return checked_output("diarization", answer, expected)
 
     async def _request(self, kind: type[RequestT], audio: Audio, options: Mapping[str, object]) -> RequestT:
         unsent = () if self._settings.orchestrator_id else ("words",)  # merged on this side, no endpoint gets them

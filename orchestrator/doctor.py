@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from common.model_store import is_sortformer
 from common.settings import PROFILE, Settings
 from orchestrator.doctor_hub import Hub, HuggingFaceHub
 from orchestrator.doctor_models import (
@@ -58,12 +59,13 @@ def _python() -> Finding:
 
 
 def _packages(settings: Settings) -> Iterator[Finding]:
-    engine = "nemo_toolkit" if settings.transcription.engine == "parakeet" else "faster-whisper"
+    diarization = "nemo_toolkit" if is_sortformer(settings.diarization.model) else "pyannote.audio"
+    transcription = "nemo_toolkit" if settings.transcription.engine == "parakeet" else "faster-whisper"
     wanted = {
         "runpod": "run `make install`, or `pip install .` in the repository",
         "torch": INSTALL_DIARIZATION,
-        "pyannote.audio": INSTALL_DIARIZATION,
-        engine: INSTALL_TRANSCRIPTION,
+        diarization: INSTALL_TRANSCRIPTION if diarization == "nemo_toolkit" else INSTALL_DIARIZATION,
+        transcription: INSTALL_TRANSCRIPTION,
     }
     for package, cure in wanted.items():
         try:

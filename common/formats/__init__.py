@@ -9,7 +9,7 @@ from common.formats.ctm import render_ctm
 from common.formats.diarized_json import render_diarized_json
 from common.formats.options import RenderOptions, SubtitleLimits
 from common.formats.plain_json import render_json
-from common.formats.rttm import render_rttm
+from common.formats.rttm import render_rttm, rttm_of_turns
 from common.formats.srt import render_srt
 from common.formats.stm import render_stm
 from common.formats.text import render_text
@@ -25,6 +25,7 @@ __all__ = [
     "RenderOptions",
     "SubtitleLimits",
     "render",
+    "rttm_of_turns",
     "transcript_words",
 ]
 

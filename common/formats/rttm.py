@@ -1,8 +1,10 @@
 """RTTM: who spoke when (NIST RT-09 evaluation plan, appendix A; https://github.com/nryant/dscore#rttm)."""
 
+from collections.abc import Iterable
+
 from common.formats.escape import decimal_seconds, field_name, speaker_fields
 from common.formats.options import RenderOptions
-from common.timeline import Transcript, Turn, milliseconds
+from common.timeline import UNDETERMINED, Transcript, Turn, milliseconds
 
 
 def render_rttm(transcript: Transcript, options: RenderOptions) -> str:
@@ -18,3 +20,9 @@ def render_rttm(transcript: Transcript, options: RenderOptions) -> str:
             times = f"{decimal_seconds(start_ms)} {decimal_seconds(end_ms - start_ms)}"
             lines.append(f"SPEAKER {uri} 1 {times} <NA> <NA> {names[turn.speaker]} <NA> <NA>\n")
     return "".join(lines)
+
+
+def rttm_of_turns(turns: Iterable[Turn]) -> str:
+    """Return the same where there are turns and no words."""
+    spoken = Transcript(segments=(), duration_s=0.0, language=UNDETERMINED, diarized=True, turns=tuple(turns))
+    return render_rttm(spoken, RenderOptions())

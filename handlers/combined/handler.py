@@ -22,9 +22,9 @@ from handlers.combined.naming import named
 from handlers.combined.repair import attempted, repaired
 from handlers.device import let_others_compute
 from handlers.diarization.engine import DiarizationEngine
+from handlers.diarization.engines import find_engine as find_diarization
 from handlers.diarization.handler import diarize
 from handlers.diarization.known import check_known, voice_sources
-from handlers.diarization.pyannote_engine import find_engine as find_diarization
 from handlers.further_audio import FurtherAudio
 from handlers.transcription.engine import TranscriptionEngine
 from handlers.transcription.handler import find_engine as find_transcription
@@ -64,7 +64,7 @@ def transcribe_and_diarize(
 def check_request(engine: DiarizationEngine, request: OrchestrationRequest, *, naming: NamingSettings) -> None:
     """Raise InvalidInputError for a request that cannot be met, as the orchestrator and its children do."""
     check_naming(request, available=bool(naming.url))
-    if not without_speakers(request):
+    if request.diarize and not without_speakers(request):
         check_known(engine, request)
 
 

@@ -39,7 +39,7 @@ class DiarizationEngine(Protocol):
     """A loaded model, used by one thread at a time.
 
     Two voices are taken for the same person's from the cosine `same_voice_similarity` of their embeddings on, unless
-    the caller says otherwise.
+    the caller says otherwise. An engine without embeddings has `embedding_dimension` 0 and finds none.
     """
 
     model: str

@@ -1,24 +1,26 @@
 """The diarization worker: audio in, who spoke when out."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from common.audio.blocks import Samples
-from common.audio.limits import SAMPLE_RATE
+from common.audio.limits import SAMPLE_RATE, AudioLimits
 from common.contract import DiarizationFields, DiarizationRequest
+from common.formats import rttm_of_turns
 from common.logs import set_up_logs
 from common.progress import Tick, part_of
 from common.results import DiarizationResult, TurnOut
 from common.runpod_loop import post_progress, serve
 from common.settings import load_settings
+from common.talk_time import talk_time
 from common.timeline import Turn
 from handlers.device import let_others_compute
 from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
+from handlers.diarization.engines import find_engine
 from handlers.diarization.known import check_known, known_voices, recognised, voice_sources
-from handlers.diarization.pyannote_engine import find_engine
 from handlers.further_audio import FurtherAudio, usable
 from handlers.worker import Worker, load_or_exit
 
@@ -44,13 +46,17 @@ def diarize(
     found, matches = recognised(
         found, known, threshold=engine.same_voice_similarity if threshold is None else threshold
     )
-    speakers = sorted({turn.speaker for turn in found.turns})
+    segments = _turns_out(found.turns)
+    talk = talk_time(segment.turn() for segment in segments)
+    speakers = list(talk.speech_s)
     result = DiarizationResult(
-        segments=_turns_out(found.turns),
+        segments=segments,
         exclusive_segments=_turns_out(found.exclusive),
         num_speakers=len(speakers),
         speakers=speakers,
         duration=round(len(samples) / SAMPLE_RATE, 3),
+        speech_seconds=talk.speech_s,
+        overlap_seconds=talk.overlap_s,
         embeddings=_rounded(found) if fields.return_embeddings else None,
         speaker_matches=matches if fields.known_speakers else None,
         model=engine.model,
@@ -60,6 +66,22 @@ def diarize(
     )
     asked = {"embeddings": fields.return_embeddings, "speaker_matches": bool(fields.known_speakers)}
     return result.model_dump(exclude={"timings", *(key for key, wanted in asked.items() if not wanted)})
+
+
+def answered(
+    engine: DiarizationEngine,
+    request: DiarizationRequest,
+    samples: Samples,
+    tick: Tick,
+    recordings: FurtherAudio = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Return `diarize`'s result in the request's `response_format`."""
+    result = diarize(engine, request, samples, tick, recordings)
+    if request.response_format == "json":
+        return result
+    document = rttm_of_turns(Turn(**segment) for segment in result["segments"])
+    others = {key: value for key, value in result.items() if key not in ("segments", "exclusive_segments")}
+    return {"text": document, "format": request.response_format, **others}
 
 
 def _parts(tick: Tick, *, known: int, job: int) -> tuple[Tick, Tick]:
@@ -88,22 +110,31 @@ def _count_warnings(fields: DiarizationFields, found: int) -> list[str]:
     return [f"{bound}{wanted} speakers were asked for, but {found} could be told apart"]
 
 
+def diarization_worker(
+    engine: DiarizationEngine,
+    *,
+    limits: AudioLimits,
+    post: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]] = post_progress,
+) -> Worker[DiarizationRequest]:
+    """Return the RunPod handler of one engine."""
+    return Worker(
+        name="diarization",
+        request_type=DiarizationRequest,
+        infer=partial(answered, engine),
+        limits=limits,
+        post_progress=post,
+        check=partial(check_known, engine),
+        further_audio=voice_sources,
+    )
+
+
 def main() -> None:
     """Run the worker until it is told to stop."""
     set_up_logs()
     let_others_compute()
     settings = load_or_exit(lambda: load_settings(os.environ))
     engine = load_or_exit(load_or_exit(lambda: find_engine(settings.diarization)))
-    worker = Worker(
-        name="diarization",
-        request_type=DiarizationRequest,
-        infer=partial(diarize, engine),
-        limits=settings.limits,
-        post_progress=post_progress,
-        check=partial(check_known, engine),
-        further_audio=voice_sources,
-    )
-    serve(worker)
+    serve(diarization_worker(engine, limits=settings.limits))
 
 
 if __name__ == "__main__":

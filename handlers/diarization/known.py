@@ -28,7 +28,17 @@ def voice_sources(fields: DiarizationFields) -> dict[str, str]:
 
 
 def check_known(engine: DiarizationEngine, fields: DiarizationFields) -> None:
-    """Raise InvalidInputError, naming the field, for an embedding that cannot be one of the engine's."""
+    """Raise InvalidInputError, naming the field, for an embedding that cannot be one of the engine's.
+
+    So for every use of embeddings where the engine has none.
+    """
+    wanted = {"known_speakers": bool(fields.known_speakers), "return_embeddings": fields.return_embeddings}
+    for param in (name for name, asked in wanted.items() if asked and engine.embedding_dimension == 0):
+        raise InvalidInputError(
+            f"the model {engine.model} has no speaker embeddings: leave {param} out, or have the worker run a pyannote "
+            "pipeline (DIARIZATION_MODEL)",
+            param=param,
+        )
     for number, known in enumerate(fields.known_speakers):
         if known.embedding is not None:
             param = f"known_speakers.{number}.embedding"

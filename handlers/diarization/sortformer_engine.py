@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from common.audio.limits import SAMPLE_RATE
 from common.errors import ConfigurationError, EngineError, InputTooLargeError, InvalidInputError
 from common.progress import Tick
-from common.settings import DiarizationSettings
+from common.settings import DIARIZATION_MODEL, DiarizationSettings
 from handlers.device import load_with_fallback, pick_device
 from handlers.diarization.activity import Binarization, speaker_turns, with_at_most
 from handlers.diarization.engine import Diarization, SpeakerCount
 from handlers.diarization.sortformer_models import STREAMING, Located, locate
 from handlers.diarization.sortformer_network import SortformerNetwork
-from handlers.transcription.nemo_checkpoint import restore
+from handlers.nemo.checkpoint import restore
 
 # Of models that take all audio at once. Attention over 5 min takes 3.3 GB, over twice the length four times as much.
 LONGEST_AT_ONCE_S = 300.0
@@ -81,7 +81,7 @@ def find_engine(settings: DiarizationSettings) -> Callable[[], SortformerEngine]
 
 
 def _load(located: Located, device: str) -> SortformerEngine:
-    restored = restore(located.checkpoint, device=device)
+    restored = restore(located.checkpoint, device=device, variable=DIARIZATION_MODEL.name)
     network = SortformerNetwork(restored, device=device, streaming=located.tuning.streaming)
     network.probabilities(np.zeros(SAMPLE_RATE, np.float32), lambda _: None)  # warm, and known to work
     return SortformerEngine(network, model=located.name, device=device, rule=located.tuning.rule)

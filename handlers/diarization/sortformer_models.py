@@ -8,7 +8,7 @@ from common.errors import ConfigurationError
 from common.settings import DiarizationSettings
 from handlers.diarization.activity import Binarization
 from handlers.hub import find_model
-from handlers.transcription.nemo_checkpoint import CONFIG
+from handlers.nemo.checkpoint import CONFIG
 
 STREAMING = "nvidia/diar_streaming_sortformer_4spk-v2"
 # In frames of 80 ms: the longest chunks that NVIDIA publishes ("very high latency"); a recording is not waiting for the

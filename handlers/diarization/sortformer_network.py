@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.audio.limits import SAMPLE_RATE
 from common.errors import ConfigurationError
 from handlers.diarization.activity import Probabilities
-from handlers.transcription.nemo_import import quiet
+from handlers.nemo.quiet_import import quiet
 
 MIN_SAMPLES = SAMPLE_RATE  # features may be normalised over the audio, which takes more than one frame
 PIECE_FRAMES = 2000  # of features computed at once, 20 s: those of hours at once would take gigabytes

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from common.audio.limits import SAMPLE_RATE
 from common.errors import ConfigurationError, InvalidInputError
 from common.timeline import Word
-from handlers.transcription.nemo_import import quiet
+from handlers.nemo.quiet_import import quiet
 from handlers.transcription.tokens import Token, spelled
 
 MIN_SAMPLES = SAMPLE_RATE  # the features of a window are normalised over it, which takes more than one frame

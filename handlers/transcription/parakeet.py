@@ -14,15 +14,15 @@ from common.chunking import CONTEXT_S, Window
 from common.errors import ConfigurationError, InvalidInputError
 from common.logs import log_event
 from common.progress import Tick
-from common.settings import TranscriptionSettings
+from common.settings import MODEL_ID, TranscriptionSettings
 from common.timeline import UNDETERMINED
 from handlers.device import first_line, load_with_fallback, pick_device
 from handlers.hub import find_model
+from handlers.nemo.checkpoint import CONFIG, restore
 from handlers.transcription.batches import decode_windows
 from handlers.transcription.engine import DecodingOptions, Hypothesis
 from handlers.transcription.long_form import LongForm
 from handlers.transcription.memory import DecoderMemory, measured_memory, plain_memory
-from handlers.transcription.nemo_checkpoint import CONFIG, restore
 from handlers.transcription.nemo_decoder import NemoDecoder
 from handlers.transcription.speech_detector import find_speech
 from handlers.transcription.window_decoder import Decoded, WindowDecoder
@@ -138,7 +138,9 @@ def _checkpoint(folder: Path, name: str) -> Path:
 
 def _load(name: str, checkpoint: Path, settings: TranscriptionSettings, device: str) -> ParakeetEngine:
     decoder = NemoDecoder(
-        restore(checkpoint, device=device), device=device, precision=resolve_precision(settings.precision, device)
+        restore(checkpoint, device=device, variable=MODEL_ID.name),
+        device=device,
+        precision=resolve_precision(settings.precision, device),
     )
     warnings = _warm_up(decoder)
     engine = ParakeetEngine(

@@ -39,8 +39,18 @@ async def test_ids_given_in_code_beat_an_orchestrator_in_the_environment():
 
 
 async def test_diarize_returns_the_turns():
-    async with client(DIARIZED, diarization_id="endpoint") as (parley, _):
+    async with client(DIARIZED, diarization_id="endpoint") as (parley, script):
         assert (await parley.diarize(AUDIO, num_speakers=2))["num_speakers"] == 2
+    assert script.asked[0][1]["input"] == {"audio": AUDIO, "num_speakers": 2}
+
+
+async def test_diarize_returns_rttm_where_that_is_asked_for():
+    document = "SPEAKER audio 1 0.000 1.000 <NA> <NA> SPEAKER_00 <NA> <NA>\n"
+    report = {"model": "fake diarization", "device": "cpu", "timings": {}}
+    answer = {"text": document, "format": "rttm", **report}
+    async with client(answer, diarization_id="endpoint") as (parley, script):
+        assert await parley.diarize(AUDIO, response_format="rttm") == answer
+    assert script.asked[0][1]["input"] == {"audio": AUDIO, "response_format": "rttm"}
 
 
 @pytest.mark.parametrize("output", [None, "text", {}, {"text": "no report"}])

@@ -9,9 +9,9 @@ import torch
 from benchmarks.longform.scoring import word_errors
 from common.errors import EngineError, InvalidInputError
 from common.settings import load_settings
+from handlers.nemo.checkpoint import restore
 from handlers.transcription.engine import DecodingOptions
 from handlers.transcription.memory import plain_memory
-from handlers.transcription.nemo_checkpoint import restore
 from handlers.transcription.nemo_decoder import NemoDecoder
 from handlers.transcription.parakeet import ParakeetEngine, find_engine
 from tests.support.optional import needed
@@ -24,7 +24,7 @@ MODEL_PATH = Path(__file__).parent.parent / "fixtures" / "tiny_parakeet" / "tiny
 
 @pytest.fixture(scope="module")
 def decoder():
-    return NemoDecoder(restore(MODEL_PATH, device="cpu"), device="cpu")
+    return NemoDecoder(restore(MODEL_PATH, device="cpu", variable="MODEL_ID"), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +230,7 @@ def test_spans_are_heard_alone_and_keep_their_times(decoder, speech, whole):
 
 @pytest.mark.parametrize("part", ["encoder", "joint"])
 def test_what_is_not_a_number_is_no_transcript(speech, part):
-    network = restore(MODEL_PATH, device="cpu")
+    network = restore(MODEL_PATH, device="cpu", variable="MODEL_ID")
     decoder = NemoDecoder(network, device="cpu")
     broken = network.joint.joint_net[-1] if part == "joint" else network.encoder.layers[0].norm_out
     with torch.no_grad():

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from handlers.transcription import nemo_checkpoint
-from handlers.transcription.nemo_checkpoint import restore
-from handlers.transcription.nemo_import import import_nemo, quiet
+from handlers.nemo import checkpoint as nemo_checkpoint
+from handlers.nemo.checkpoint import restore
+from handlers.nemo.quiet_import import import_nemo, quiet
 from tests.support.nemo_archives import WEIGHTS, pack, saved, unpack
 
 pytestmark = pytest.mark.model
@@ -67,14 +67,14 @@ def full_precision(plain, tmp_path_factory):
 
 
 def test_weights_stored_in_16_bits_become_the_network_s_32(plain):
-    network = restore(TINY, device="cpu")
+    network = restore(TINY, device="cpu", variable="MODEL_ID")
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
     assert_same(network, plain)
 
 
 def test_weights_are_a_private_mapping_and_the_file_stays_as_it_is(full_precision, plain):
     before = hashlib.sha256(full_precision.read_bytes()).hexdigest()
-    network = restore(full_precision, device="cpu")
+    network = restore(full_precision, device="cpu", variable="MODEL_ID")
     assert_same(network, plain)
     lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines() if str(full_precision) in line]
     assert [fields[1] for fields in lines] == ["rw-p"]
@@ -89,13 +89,13 @@ def test_weights_are_a_private_mapping_and_the_file_stays_as_it_is(full_precisio
 def test_the_network_outlives_its_file(full_precision, plain, tmp_path):
     copy = tmp_path / "copy.nemo"
     copy.write_bytes(full_precision.read_bytes())
-    network = restore(copy, device="cpu")
+    network = restore(copy, device="cpu", variable="MODEL_ID")
     copy.unlink()
     assert_same(network, plain)
 
 
 def test_the_lstm_computes_with_the_mapped_weights(full_precision):
-    lstm = restore(full_precision, device="cpu").decoder.prediction["dec_rnn"].lstm
+    lstm = restore(full_precision, device="cpu", variable="MODEL_ID").decoder.prediction["dec_rnn"].lstm
     used = dict(zip(lstm._flat_weights_names, lstm._flat_weights, strict=True))
     assert list(used) == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
     assert all(weight is getattr(lstm, name) for name, weight in used.items())
@@ -104,7 +104,7 @@ def test_the_lstm_computes_with_the_mapped_weights(full_precision):
 def test_nothing_is_filled_at_random(full_precision):
     torch.manual_seed(0)
     untouched = torch.random.get_rng_state()
-    restore(full_precision, device="cpu")
+    restore(full_precision, device="cpu", variable="MODEL_ID")
     assert torch.equal(torch.random.get_rng_state(), untouched)
     restored_by_nemo(full_precision)
     assert not torch.equal(torch.random.get_rng_state(), untouched)
@@ -117,7 +117,7 @@ def test_a_random_model_with_its_weights_first_in_the_archive(unpacked, tmp_path
         if tensor.is_floating_point():
             weights[name] = torch.rand(tensor.shape, generator=generator) / 10
     checkpoint = pack(unpacked, tmp_path / "random.nemo", weights=saved(weights))
-    assert_same(restore(checkpoint, device="cpu"), restored_by_nemo(checkpoint))
+    assert_same(restore(checkpoint, device="cpu", variable="MODEL_ID"), restored_by_nemo(checkpoint))
 
 
 @pytest.mark.parametrize("kind", ["folder", "gzip", "legacy"])
@@ -129,7 +129,7 @@ def test_other_forms_of_the_same_checkpoint(kind, unpacked, plain, tmp_path):
         weights = torch.load(unpacked / WEIGHTS, weights_only=True)
         old_format = saved(weights, _use_new_zipfile_serialization=False)
         checkpoint = pack(unpacked, tmp_path / "legacy.nemo", weights=old_format)
-    assert_same(restore(checkpoint, device="cpu"), plain)
+    assert_same(restore(checkpoint, device="cpu", variable="MODEL_ID"), plain)
 
 
 @pytest.mark.parametrize(("mode", "extracted"), [("w:", False), ("w:gz", True)])
@@ -142,12 +142,12 @@ def test_the_weights_are_extracted_only_if_compressed(mode, extracted, unpacked,
 
     read = nemo_checkpoint._configuration
     monkeypatch.setattr(nemo_checkpoint, "_configuration", spy)
-    restore(pack(unpacked, tmp_path / "model.nemo", mode=mode), device="cpu")
+    restore(pack(unpacked, tmp_path / "model.nemo", mode=mode), device="cpu", variable="MODEL_ID")
     ((folder, files),) = seen.items()
     assert {path.name for path in unpacked.iterdir()} - files == (set() if extracted else {WEIGHTS})
     assert not folder.exists()
 
 
 def test_importing_the_module_imports_neither_torch_nor_nemo():
-    code = "import sys, handlers.transcription.nemo_checkpoint; print({'torch', 'nemo'} & sys.modules.keys())"
+    code = "import sys, handlers.nemo.checkpoint; print({'torch', 'nemo'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from common.errors import ConfigurationError
-from handlers.transcription.nemo_checkpoint import CONFIG, restore
+from handlers.nemo.checkpoint import CONFIG, restore
 from tests.support.nemo_archives import WEIGHTS, pack, saved, unpack
 
 pytestmark = pytest.mark.model
@@ -32,8 +32,11 @@ def fault(checkpoint):
     from nemo.utils.app_state import AppState  # noqa: PLC0415 - takes 20 s
 
     with pytest.raises(ConfigurationError) as caught:
-        restore(checkpoint, device="cpu")
+        restore(checkpoint, device="cpu", variable="DIARIZATION_MODEL")
     assert str(checkpoint.parent) not in caught.value.message
+    assert caught.value.message.endswith(
+        "): download or copy it again, or set DIARIZATION_MODEL to another that NeMo 3.0 can restore"
+    )
     assert (AppState().is_model_being_restored, AppState().nemo_file_folder) == (False, None)
     return caught.value.message
 

@@ -6,7 +6,7 @@ from unittest import mock
 import pytest
 import torch
 
-from handlers.transcription.nemo_weights import Weights, read_state_dict
+from handlers.nemo.weights import Weights, read_state_dict
 from tests.support.nemo_archives import saved
 
 MANY = torch.arange(24, dtype=torch.float32)

@@ -13,8 +13,8 @@ from handlers.diarization.engine import SpeakerCount
 from handlers.diarization.sortformer_engine import find_engine
 from handlers.diarization.sortformer_models import LONG_CHUNKS, TUNINGS
 from handlers.diarization.sortformer_network import SortformerNetwork
-from handlers.transcription.nemo_checkpoint import restore
-from handlers.transcription.nemo_import import import_nemo, quiet
+from handlers.nemo.checkpoint import restore
+from handlers.nemo.quiet_import import import_nemo, quiet
 from tests.support.pyannote_sample import DURATION_S, sample_audio
 from tests.support.tiny_sortformer import make_sortformer, nemo_probabilities
 
@@ -133,7 +133,9 @@ def test_features_computed_in_pieces_are_those_of_the_whole(monkeypatch, checkpo
     monkeypatch.setattr(sortformer_network, "PIECE_FRAMES", 701)
     odd = audio[: 29 * 16_000 + 77]
     expected = nemo_probabilities(nemo_network(checkpoints[name]), odd).numpy()
-    network = SortformerNetwork(restore(checkpoints[name], device="cpu"), device="cpu", streaming={})
+    network = SortformerNetwork(
+        restore(checkpoints[name], device="cpu", variable="DIARIZATION_MODEL"), device="cpu", streaming={}
+    )
     assert np.allclose(network.probabilities(odd, lambda fraction: None), expected, atol=1e-4)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from handlers.transcription.nemo_import import import_nemo, quiet
+from handlers.nemo.quiet_import import import_nemo, quiet
 
 SPEAKERS = 4
 MODULES = "nemo.collections.asr.modules"

@@ -136,3 +136,26 @@ async def test_what_cannot_be_met_is_refused_before_anything_is_fetched(monkeypa
     answer = told(await combined(fields))
     assert message in answer["message"]
     assert answer == told(await orchestrated(fields))
+
+
+@pytest.mark.parametrize(
+    ("param", "value"), [("return_embeddings", True), ("known_speakers", known("https://example.org/ada.wav"))]
+)
+async def test_embeddings_of_an_engine_without_them_are_refused_before_anything_is_fetched(monkeypatch, param, value):
+    monkeypatch.setattr("handlers.worker.fetch_audio", lambda *_, **__: pytest.fail("fetched"))
+    monkeypatch.setattr(further_audio, "fetch_audio", lambda *_, **__: pytest.fail("fetched"))
+    answer = told(await combined({param: value}, diarization=FakeDiarization(embedding_dimension=0)))
+    assert (answer["code"], answer["param"]) == ("invalid_input", param)
+    assert f"no speaker embeddings: leave {param} out" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "diarization"),
+    [({"on_diarization_failure": "degrade"}, "failed"), ({"diarize": False}, "not_requested")],
+)
+async def test_words_do_not_need_embeddings(fields, diarization):
+    engine = FakeDiarization(embedding_dimension=0)
+    answer = await combined({"return_embeddings": True, **fields}, diarization=engine)
+    assert (answer["diarization"], answer["text"]) == (diarization, "word0 word1 word2 word3")
+    if diarization == "failed":
+        assert "no speaker embeddings: leave return_embeddings out" in answer["warnings"][-1]

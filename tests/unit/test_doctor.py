@@ -36,9 +36,9 @@ def test_a_missing_token_is_told_with_its_cure():
 
 
 def test_a_token_that_the_hub_refuses_is_no_pass():
-    well, text = examined({"HF_TOKEN": "hf_x"}, FakeHub(access={"pyannote/segmentation-3.0": "gated"}))
+    well, text = examined({"HF_TOKEN": "hf_x"}, FakeHub(access={"pyannote/speaker-diarization-3.1": "gated"}))
     assert not well
-    assert "accept the terms on https://hf.co/pyannote/segmentation-3.0" in text
+    assert "accept the terms on https://hf.co/pyannote/speaker-diarization-3.1" in text
     assert "hf_x" not in text
 
 
@@ -55,6 +55,17 @@ def test_what_is_wrong_is_named_and_the_report_goes_on(env, words):
     assert not well
     assert words in text
     assert "memory" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "package"),
+    [("bundled", "pyannote.audio"), ("nvidia/diar_streaming_sortformer_4spk-v2", "nemo_toolkit")],
+)
+def test_the_package_that_runs_the_model_is_asked_for(monkeypatch, model, package):
+    monkeypatch.setattr(doctor, "version", lambda name: f"version of {name}")
+    _, text = examined({"DIARIZATION_MODEL": model, "TRANSCRIPTION_ENGINE": "whisper"})
+    shown = [name for name in ("pyannote.audio", "nemo_toolkit") if f"version of {name}" in text]
+    assert shown == [package]
 
 
 @pytest.mark.parametrize(("here", "words"), [(True, "models are installed"), (False, "`make install` brings them")])

@@ -10,6 +10,7 @@ import huggingface_hub
 from huggingface_hub import errors
 
 from orchestrator.doctor_hub import ANSWER_TIMEOUT_S, HuggingFaceHub
+from tests.support.hub_cache import lay_out
 
 Response = errors.Response
 
@@ -81,6 +82,22 @@ def test_the_cache_is_asked_for_all_files_without_network(monkeypatch, tmp_path)
     assert HuggingFaceHub().cached("org/name", ("*.nemo",)) == tmp_path
     assert HuggingFaceHub().cached("org/none", ("*.nemo",)) is None
     assert asked[0] == ("org/name", {"allow_patterns": ["*.nemo"], "local_files_only": True})
+
+
+def test_a_pinned_commit_in_the_cache_counts_without_refs_main(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    pinned = lay_out(tmp_path, "org/name", {"a.nemo": b"weights"})
+    (pinned.parents[1] / "refs" / "main").unlink()
+    assert HuggingFaceHub().cached("org/name", ("*.nemo",)) == pinned
+    assert HuggingFaceHub().cached("org/other", ("*.nemo",)) is None
+
+
+def test_an_interrupted_download_in_the_cache_does_not_count(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = lay_out(tmp_path, "org/name", {"a.nemo": b"weights", "b.nemo": b"more"})
+    assert HuggingFaceHub().cached("org/name", ("*.nemo",)) == snapshot
+    (snapshot / "b.nemo").unlink()
+    assert HuggingFaceHub().cached("org/name", ("*.nemo",)) is None
 
 
 def test_a_machine_without_the_client_is_told_so(monkeypatch):

