@@ -13,6 +13,8 @@ from common.audio.limits import SAMPLE_RATE
 from common.errors import JobCancelledError
 from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerCount
 
+FIRST_HALF = 0.5  # of the progress
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -72,7 +74,10 @@ def cancel_s(engine: DiarizationEngine, samples: Samples, *, stage: str, fractio
 
 
 def endure(engine: DiarizationEngine, samples: Samples) -> dict[str, Any]:
-    """Run the long job, and again for each of its stages, cancelled where that takes longest."""
+    """Run the long job, and again, cancelled in each stage that begins in its first half, where it takes long there.
+
+    A later stage has its longest silence for an answer, instead of the whole job once more.
+    """
     ticks = Ticks()
 
     def work() -> Diarization:
@@ -83,7 +88,9 @@ def endure(engine: DiarizationEngine, samples: Samples) -> dict[str, Any]:
     found, cost = metered(work, device=engine.device)
     silences = longest_silences(ticks.calls)
     show(found, silences)
-    cancels = {one.stage: cancel_s(engine, samples, stage=one.stage, fraction=one.fraction) for one in silences}
+    begins = {call.stage: call.fraction for call in reversed(ticks.calls)}
+    early = {one.stage: min(one.fraction, FIRST_HALF) for one in silences if begins[one.stage] <= FIRST_HALF}
+    cancels = {stage: cancel_s(engine, samples, stage=stage, fraction=at) for stage, at in early.items()}
     audio_s = len(samples) / SAMPLE_RATE
     return {
         "audio_h": round(audio_s / 3600, 3),

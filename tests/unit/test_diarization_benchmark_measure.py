@@ -145,9 +145,10 @@ def test_a_job_that_never_comes_to_the_asked_stage_is_no_measurement():
         cancel_s(Stepping(), np.zeros(8, np.float32), stage="counting", fraction=0.0)
 
 
-def test_the_long_job_is_cancelled_once_in_every_stage(capsys):
+def test_the_long_job_is_cancelled_once_in_every_stage_of_its_first_half(capsys):
     found = endure(Stepping(), np.zeros(3600 * 16, np.float32))
-    assert list(found["cancel_s"]) == list(found["silence_s"]) == ["segmentation", "embeddings", "clustering"]
+    assert list(found["silence_s"]) == ["segmentation", "embeddings", "clustering"]
+    assert list(found["cancel_s"]) == ["segmentation", "embeddings"]
     assert (found["audio_h"], found["turns"], found["speakers"], found["audio_mb"]) == (0.001, 2, 2, 1)
     assert capsys.readouterr().out.startswith("2 turns of 2 speakers\n")
 
