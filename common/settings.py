@@ -139,13 +139,14 @@ DIARIZATION_DEVICE = Variable(
 DIARIZATION_PIPELINE = Variable(
     "DIARIZATION_PIPELINE",
     "fast",
-    "`fast`: Parley's own run of a pyannote pipeline's steps; `stock`: pyannote's, several times slower",
+    "`fast`: Parley's own run of a pyannote pipeline's steps (of those with a segmentation of sets of speakers, as all "
+    "published since 3.0); `stock`: pyannote's, several times slower",
     _one_of("fast", "stock"),
 )
 DIARIZATION_HOP = Variable(
     "DIARIZATION_HOP_SECONDS",
     1.0,
-    "seconds from one window of the `fast` pipeline's segmentation to the next, at most 5",
+    "seconds from one window of the `fast` pipeline to the next, 0.1 to 5: the more, the faster, with more errors",
     _between(0.1, 5.0),
 )
 TOKEN = Variable(

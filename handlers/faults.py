@@ -2,7 +2,11 @@
 
 import re
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from common.errors import DeviceLostError
 
 # A batch too large for 32-bit indices, or for any algorithm of cuDNN, is cured like one too large for the memory.
 OUT_OF_MEMORY = re.compile(
@@ -33,6 +37,17 @@ def is_out_of_memory(error: BaseException) -> bool:
 def is_device_lost(error: BaseException) -> bool:
     """Tell whether the GPU does not answer this process any more."""
     return DEVICE_LOST.search(str(error)) is not None
+
+
+@contextmanager
+def lost_device_told() -> Iterator[None]:
+    """Raise DeviceLostError for what the model raises when the GPU is lost; all else passes."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_device_lost(error):
+            raise DeviceLostError("the GPU stopped answering; send the job again, to a restarted worker") from error
+        raise
 
 
 def place(error: BaseException) -> str:

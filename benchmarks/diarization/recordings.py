@@ -104,10 +104,13 @@ def _whole(conversation: Conversation, kind: str) -> Recording:
 
 
 def joined(parts: Sequence[Recording], *, hours: float) -> Recording:
-    """Return `parts` one after the other, again and again, `hours` long; a label is one person in all of them."""
+    """Return `parts` one after the other, again and again, `hours` long.
+
+    A label is one person in all of them, so the composed ones are left out: they have voices of others by other names.
+    """
     asked_s, offset_s = hours * 3600, 0.0
     samples, turns, uem = [], [], []
-    for part in cycle(parts):
+    for part in cycle([part for part in parts if part.kind != COMPOSED] or parts):
         samples.append(part.samples)
         turns += [Turn(turn.start + offset_s, turn.end + offset_s, turn.speaker) for turn in part.turns]
         uem += [(start + offset_s, end + offset_s) for start, end in part.uem]

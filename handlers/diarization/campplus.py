@@ -4,6 +4,7 @@ Network and weights: 3D-Speaker's campplus_cn_en_common (https://github.com/mode
 carries them.
 """
 
+import copy
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,8 @@ class CampPlusBatches:
     """The same embeddings, several at once, of features that are there already."""
 
     def __init__(self, model: CampPlusEmbedding) -> None:
-        self._network = CampPlusNetwork(model.network).to(model.device)
+        # folded on the CPU: not every GPU computes with 64 bits
+        self._network = CampPlusNetwork(copy.deepcopy(model.network).cpu()).to(model.device)
 
     def __call__(self, inputs: Sequence[torch.Tensor | None]) -> torch.Tensor:
         """Return the embeddings (inputs, 192) of `voiced_features`; NaN where they are None."""

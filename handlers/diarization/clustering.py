@@ -13,8 +13,8 @@ from handlers.diarization.embedding import Vectors
 from handlers.diarization.engine import SpeakerCount
 from handlers.diarization.frames import SILENT, Labels, Speech
 
-# 2 s and 100 MB on one core; an hour of one speaker has as many with windows every second.
-MAX_EMBEDDINGS = 3600
+# One to two seconds and 100 MB on one core.
+MAX_EMBEDDINGS = 3000
 
 
 def cluster(
@@ -33,9 +33,11 @@ def cluster(
     """
     step = max(1, -(-int((speech.sum(axis=1) > 0).sum()) // MAX_EMBEDDINGS))
     scaled = _thinned(clustering, step * thinned) if step * thinned != 1 else clustering
-    labels, centroids = _clustered(scaled, embeddings[::step], speech[::step], count)
+    sample, centroids = _clustered(scaled, embeddings[::step], speech[::step], count)
+    labels = sample
     if step > 1:
-        labels = _nearest(clustering, embeddings, speech, centroids, constrained=count.exact is None)
+        apart = clustering.constrained_assignment and _all_apart(sample, speech[::step])
+        labels = _nearest(clustering, embeddings, speech, centroids, apart=apart)
     labels[speech.sum(axis=1) == 0] = SILENT
     return labels, centroids
 
@@ -47,14 +49,23 @@ def _clustered(
     count: SpeakerCount,
 ) -> tuple[Labels, Vectors]:
     exact, at_least, at_most = set_num_speakers(count.exact, count.at_least, count.at_most)
+    segmentations = SlidingWindowFeature(speech, SlidingWindow())
+    clear, _, _ = clustering.filter_embeddings(embeddings, segmentations=segmentations)
+    most = max(1, len(clear))  # there cannot be more clusters than embeddings to make them of
     labels, _, centroids = clustering(
         embeddings=embeddings.copy(),  # which it normalises in place
-        segmentations=SlidingWindowFeature(speech, SlidingWindow()),
-        num_clusters=exact,
-        min_clusters=at_least,
+        segmentations=segmentations,
+        num_clusters=exact and min(exact, most),
+        min_clusters=min(at_least, most),
         max_clusters=at_most,
     )
     return labels.astype(np.int64), centroids
+
+
+def _all_apart(labels: Labels, speech: Speech) -> bool:
+    """Tell whether no two of a window who talk have one label: pyannote gives that up where it forces a number."""
+    talking = [row[heard > 0].tolist() for row, heard in zip(labels, speech.sum(axis=1), strict=True)]
+    return all(len(set(own)) == len(own) for own in talking)
 
 
 def _thinned(clustering: Any, step: float) -> Any:  # noqa: ANN401
@@ -74,12 +85,14 @@ def _nearest(
     speech: Speech,
     centroids: Vectors,
     *,
-    constrained: bool,
+    apart: bool,
 ) -> Labels:
-    """Return the nearest centroid of each embedding; if the clustering does so, another for each of a window's."""
+    """Return the nearest centroid of each embedding; if they are to be kept `apart`, another for each of a window's."""
+    if len(centroids) == 1 or not np.isfinite(centroids).all():
+        return np.zeros(embeddings.shape[:2], np.int64)
     flat = cdist(embeddings.reshape(-1, embeddings.shape[2]), centroids, metric=clustering.metric)
     likeness: NDArray[np.float64] = 2 - flat.reshape(*embeddings.shape[:2], -1)
-    if not (constrained and clustering.constrained_assignment):
+    if not apart:
         nearest: Labels = likeness.argmax(axis=2).astype(np.int64)
         return nearest
     likeness[speech.sum(axis=1) == 0] = np.nanmin(likeness) - 1

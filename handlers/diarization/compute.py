@@ -4,13 +4,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Barrier
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlers.faults import is_out_of_memory
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
-Report = Callable[[float], None]  # is told the share that is done, at least every TICK_S; raises to stop
+Report = Callable[[float], None]  # is told the share that is done, after each batch and every TICK_S; raises to stop
 
 TICK_S = 0.2
+MAX_THREADS = 16  # each of which takes 100 MB
+START_S = 60.0
 
 
 class Compute:
@@ -41,6 +48,17 @@ class Compute:
         return [future.result() for future in futures]
 
 
+def halved(run: Callable[[Sequence[TaskT]], NDArray[Any]], tasks: Sequence[TaskT]) -> NDArray[Any]:
+    """Return `run(tasks)`, or the same of each half put together if a GPU's memory is too small for all at once."""
+    try:
+        return run(tasks)
+    except (RuntimeError, MemoryError) as error:
+        if len(tasks) == 1 or not is_out_of_memory(error):
+            raise
+    half = len(tasks) // 2  # outside of the handler, whose error keeps the tensors
+    return np.concatenate([halved(run, tasks[:half]), halved(run, tasks[half:])])
+
+
 def _one_by_one(run: Callable[[TaskT], ResultT], tasks: Sequence[TaskT], report: Report) -> Iterator[ResultT]:
     for number, task in enumerate(tasks, 1):
         yield run(task)
@@ -61,8 +79,9 @@ def _single_core_threads() -> tuple[int, ThreadPoolExecutor]:
     """Return how many cores torch uses, and as many threads, each of which computes with one."""
     import torch  # noqa: PLC0415 - slow
 
-    cores = torch.get_num_threads()
-    all_started = Barrier(cores)
+    allowed = torch.get_num_threads()
+    cores = min(allowed, MAX_THREADS)
+    all_started = Barrier(cores, timeout=START_S)
 
     def start(_: int) -> None:
         torch.get_num_threads()  # a thread's first call takes the number that was set last, by any thread
@@ -71,5 +90,5 @@ def _single_core_threads() -> tuple[int, ThreadPoolExecutor]:
 
     executor = ThreadPoolExecutor(cores, "diarization")
     list(executor.map(start, range(cores)))
-    torch.set_num_threads(cores)  # for this thread and those that begin later
+    torch.set_num_threads(allowed)  # for this thread and those that begin later
     return cores, executor

@@ -2,13 +2,15 @@
 
 Segmentation, clustering and all decisions are pyannote's (pyannote.audio 4.0.7, SpeakerDiarization.apply), and so are
 the turns. But its windows overlap by nine tenths, and what they share is computed once here: the filters of the
-segmentation, the features of the embedding, its network where all speakers of a window can share it. One difference
-is meant: nobody talks beside another in a frame in which no window hears them, nor someone whom no window hears at all.
+segmentation, and of the embedding its features or its network, whichever all speakers of a window can share. What is
+different is meant: nobody talks beside another in a frame in which no window hears them, exclusive turns stay so where
+pauses are bridged, and long recordings are clustered by a part of their embeddings (see `clustering`).
 """
 
 import math
-from collections.abc import Iterator
-from itertools import groupby, pairwise
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,12 @@ from numpy.typing import NDArray
 from common.audio.limits import SAMPLE_RATE
 from common.progress import Tick
 from handlers.diarization.clustering import cluster
-from handlers.diarization.compute import Compute, Report
+from handlers.diarization.compute import Compute, Report, halved
 from handlers.diarization.embedding import Local, Samples, Vectors, Windows, embedder, embedding_masks
 from handlers.diarization.engine import Diarization, SpeakerCount
 from handlers.diarization.frames import FrameGrid, Speech, active, lay_out, spans, speakers_at_once, votes
 from handlers.diarization.outcome import Spoken, outcome
 from handlers.diarization.segmentation import WindowedSegmentation, supports
-from handlers.faults import is_out_of_memory
 
 HOP_STEP = 160  # samples: windows begin where the features of the embedding do
 # From where to where each step takes the progress.
@@ -78,11 +79,12 @@ class FastPipeline:
     def _speech(self, samples: Samples, report: Report) -> Speech:
         windows = self._segment.count(len(samples))
         batch = self._compute.share(windows, at_most=self._batches[0])
-        bounds = [*range(0, windows, batch), windows]
-        parts = self._compute.map(
-            lambda one: self._segment(samples, first=one[0], last=one[1]), list(pairwise(bounds)), report
-        )
-        return np.concatenate(parts)
+
+        def segment(numbers: Sequence[int]) -> Speech:
+            return self._segment(samples, first=numbers[0], last=numbers[-1] + 1)
+
+        batches = [range(first, min(first + batch, windows)) for first in range(0, windows, batch)]
+        return np.concatenate(self._compute.map(partial(halved, segment), batches, report))
 
     def _grid(self, windows: int) -> FrameGrid:
         frames = _segmentation_model(self._pipeline).receptive_field
@@ -90,7 +92,7 @@ class FastPipeline:
         return lay_out(frames, windows=windows, window_s=window_s, hop_s=hop_s)
 
     def _embeddings(self, samples: Samples, speech: Speech, report: Report) -> Vectors:
-        """Return the embeddings (windows, speakers, dimension) of all who talk; NaN for the others."""
+        """Return the embeddings (windows, speakers, dimension) of all who talk, and any for the others."""
         embedding = self._pipeline._embedding  # noqa: SLF001 - pyannote has no public names
         length = self._segment.window
         masks = embedding_masks(
@@ -102,20 +104,13 @@ class FastPipeline:
         places = np.nonzero(masks.any(axis=1))
         wanted = [Local(int(window), int(speaker)) for window, speaker in zip(*places, strict=True)]
         batches = list(_batches(wanted, self._compute.share(len(wanted), at_most=self._batches[1])))
-        computed = self._compute.map(lambda some: self._embedded(windows, some), batches, report)
-        found = np.full((*speech.shape[::2], embedding.dimension), np.nan)
-        found[places] = np.concatenate(computed)
+        computed = self._compute.map(partial(halved, partial(self._embed, windows)), batches, report)
+        vectors = np.concatenate(computed)
+        usable = vectors[np.isfinite(vectors).all(axis=1)]
+        found = np.zeros((*speech.shape[::2], embedding.dimension), np.float32)
+        found[...] = usable[0] if len(usable) else np.nan
+        found[places] = vectors
         return found
-
-    def _embedded(self, windows: Windows, wanted: list[Local]) -> Vectors:
-        """Embed the `wanted`, in halves if a GPU's memory is too small for all."""
-        try:
-            return self._embed(windows, wanted)
-        except (RuntimeError, MemoryError) as error:
-            if len(wanted) == 1 or not is_out_of_memory(error):
-                raise
-        half = len(wanted) // 2
-        return np.concatenate([self._embedded(windows, wanted[:half]), self._embedded(windows, wanted[half:])])
 
     def _spoken(self, talking: NDArray[np.bool_], grid: FrameGrid, *, exclusive: bool) -> Iterator[Spoken]:
         bridge_s = self._pipeline.segmentation.min_duration_off
@@ -128,7 +123,8 @@ class FastPipeline:
 
 def runs(pipeline: Any) -> bool:  # noqa: ANN401
     """Tell whether a pipeline is one whose steps are known here."""
-    return supports(_segmentation_model(pipeline)) and hasattr(pipeline, "_embedding")
+    embedding = getattr(pipeline, "_embedding", None)
+    return supports(_segmentation_model(pipeline)) and getattr(embedding, "sample_rate", None) == SAMPLE_RATE
 
 
 def _segmentation_model(pipeline: Any) -> Any:  # noqa: ANN401

@@ -1,7 +1,8 @@
 """From the speech of each window's speakers to turns of the recording's: pyannote's aggregation, in little memory.
 
-The same numbers as pyannote.audio 4.0.7 (SpeakerDiarizationMixin.speaker_count, SpeakerDiarization.reconstruct,
-Binarize), which needs (windows, frames, speakers) float64 arrays for it, and Python's time for each frame.
+It follows pyannote.audio 4.0.7 (SpeakerDiarizationMixin.speaker_count, SpeakerDiarization.reconstruct, Binarize), which
+needs (windows, frames, speakers) float64 arrays for it, and Python's time for each frame. Of those with as many votes
+the first talks here, and any of them there.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyannote.core import SlidingWindow
 
 Speech = NDArray[np.uint8]  # (windows, frames, speakers): 1 where a window's speaker talks
 Labels = NDArray[np.int64]  # (windows, speakers): the recording's speaker that each is, below 0 for none
+Votes = NDArray[np.int16]  # (frames, speakers of the recording)
 SILENT = -2  # the label of a window's speaker who never talks
+FRAMES_AT_ONCE = 50_000  # sorted in memory
 Span = tuple[float, float]
 
 
@@ -34,6 +38,7 @@ class FrameGrid:
 def lay_out(frames: Any, *, windows: int, window_s: float, hop_s: float) -> FrameGrid:  # noqa: ANN401
     """Lay windows of `window_s` seconds every `hop_s` seconds onto one grid of `frames`."""
     half = 0.5 * frames.duration
+    frames = SlidingWindow(start=0.0, duration=frames.duration, step=frames.step)  # as pyannote's aggregation has it
     starts = np.array([frames.closest_frame(number * hop_s + half) for number in range(windows)], np.int64)
     return FrameGrid(frames, starts, frames.closest_frame(window_s + (windows - 1) * hop_s + half) + 1)
 
@@ -48,9 +53,9 @@ def speakers_at_once(speech: Speech, grid: FrameGrid) -> NDArray[np.int64]:
     return np.rint(talking / np.maximum(windows, 1)).astype(np.int64)
 
 
-def votes(speech: Speech, labels: Labels, grid: FrameGrid) -> NDArray[np.int64]:
+def votes(speech: Speech, labels: Labels, grid: FrameGrid) -> Votes:
     """Return for each frame and each of the recording's speakers how many windows hear them talk."""
-    found = np.zeros((grid.total, int(labels.max(initial=0)) + 1), np.int64)
+    found = np.zeros((grid.total, int(labels.max(initial=0)) + 1), np.int16)
     length = speech.shape[1]
     for start, heard, names in zip(grid.starts, speech, labels, strict=True):
         for name in set(names[names >= 0].tolist()):
@@ -58,12 +63,16 @@ def votes(speech: Speech, labels: Labels, grid: FrameGrid) -> NDArray[np.int64]:
     return found
 
 
-def active(found: NDArray[np.int64], at_once: NDArray[np.int64]) -> NDArray[np.bool_]:
+def active(found: Votes, at_once: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return who talks in each frame: the `at_once` many with the most votes; beside the first, those who have any."""
-    order = np.argsort(-found, axis=1, kind="stable")
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(found.shape[1])[None], axis=1)
-    talks: NDArray[np.bool_] = (rank < at_once[:, None]) & ((found > 0) | (rank == 0))
+    talks = np.zeros(found.shape, bool)
+    for first in range(0, len(found), FRAMES_AT_ONCE):
+        part = found[first : first + FRAMES_AT_ONCE]
+        order = np.argsort(-part, axis=1, kind="stable")
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(part.shape[1])[None], axis=1)
+        most = rank < at_once[first : first + FRAMES_AT_ONCE, None]
+        talks[first : first + FRAMES_AT_ONCE] = most & ((part > 0) | (rank == 0))
     return talks
 
 

@@ -64,12 +64,7 @@ def locate(settings: DiarizationSettings) -> Located:
     A hub id is looked up in the Model Store, the local hub cache (`HF_HOME`) and the hub, in this order, and so is each
     model that its config refers to. A folder has the parts in it, or refers to hub ids in the same way.
     """
-    try:
-        return Located(BUNDLED_NAME, _bundled_folder()) if settings.model == BUNDLED else _locate_pipeline(settings)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the diarization model's files cannot be read ({error.strerror}): let the worker's user read their folder"
-        ) from None
+    return Located(BUNDLED_NAME, _bundled_folder()) if settings.model == BUNDLED else _locate_pipeline(settings)
 
 
 def build(located: Located) -> Any:  # noqa: ANN401 - pyannote has no types

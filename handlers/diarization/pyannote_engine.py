@@ -1,5 +1,6 @@
 """pyannote.audio behind the diarization engine's interface."""
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
-from common.errors import DeviceLostError
+from common.logs import log_event
 from common.progress import Tick
 from common.settings import DiarizationSettings
 from handlers.device import load_with_fallback, pick_device
 from handlers.diarization.engine import Diarization, SpeakerCount
 from handlers.diarization.outcome import Spoken, outcome
 from handlers.diarization.pipelines import Located, build, locate
-from handlers.faults import is_device_lost
+from handlers.faults import lost_device_told
 
 if TYPE_CHECKING:
     from handlers.diarization.fast_pipeline import FastPipeline
@@ -31,6 +32,8 @@ STEPS = {
     "embeddings": (0.35, 0.97),
     "discrete_diarization": (0.97, 1.0),
 }
+
+logger = logging.getLogger(__name__)
 
 
 class PyannoteEngine:
@@ -58,13 +61,8 @@ class PyannoteEngine:
         tick("segmentation", 0.0)
         if len(samples) == 0:
             return Diarization(turns=(), exclusive=(), embeddings={})
-        try:
-            with _expected_warnings_ignored():
-                return self._run(samples, count=count, tick=tick)
-        except RuntimeError as error:
-            if is_device_lost(error):
-                raise DeviceLostError("the GPU stopped answering; send the job again, to a restarted worker") from error
-            raise
+        with lost_device_told(), _expected_warnings_ignored():
+            return self._run(samples, count=count, tick=tick)
 
     def _run(self, samples: NDArray[np.float32], *, count: SpeakerCount, tick: Tick) -> Diarization:
         if self._fast is not None:
@@ -115,7 +113,12 @@ def _fast(pipeline: Any, *, hop_s: float, device: str) -> "FastPipeline | None":
     """Return Parley's run of the pipeline; None for one whose steps are not known, which pyannote runs."""
     from handlers.diarization import fast_pipeline  # noqa: PLC0415 - imports pyannote, which must come by its own way
 
-    return fast_pipeline.FastPipeline(pipeline, hop_s=hop_s, device=device) if fast_pipeline.runs(pipeline) else None
+    if fast_pipeline.runs(pipeline):
+        return fast_pipeline.FastPipeline(pipeline, hop_s=hop_s, device=device)
+    log_event(
+        logger, "stock_pipeline", reason="the segmentation model is not one that tells sets of speakers at 16 kHz"
+    )
+    return None
 
 
 def _warm_up(pipeline: Any) -> None:  # noqa: ANN401

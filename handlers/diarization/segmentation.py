@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from common.audio.limits import SAMPLE_RATE
 from common.errors import ConfigurationError
+from common.settings import DIARIZATION_HOP
 
 BATCH_WINDOWS = 32
 POOL = 3  # of all of SincNet's max-pools
@@ -43,7 +44,7 @@ class WindowedSegmentation:
         if not 0 < hop <= self.window:
             limit = f"{self.window / SAMPLE_RATE:g}"
             raise ConfigurationError(
-                f"the segmentation model hears {limit} s at once: let its windows begin at most {limit} s apart"
+                f"the segmentation model hears {limit} s at once: set {DIARIZATION_HOP.name} to at most {limit}"
             )
         model.eval()
         self._device = model.device

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from handlers.diarization.activity import Binarization, speaker_turns, with_at_m
 from handlers.diarization.engine import Diarization, SpeakerCount
 from handlers.diarization.sortformer_models import STREAMING, Located, locate
 from handlers.diarization.sortformer_network import SortformerNetwork
+from handlers.faults import lost_device_told
 from handlers.nemo.checkpoint import restore
 
 # Of models that take all audio at once. Attention over 5 min takes 3.3 GB, over twice the length four times as much.
@@ -45,7 +47,8 @@ class SortformerEngine:
         tick("segmentation", 0.0)
         if len(samples) == 0:
             return Diarization(turns=(), exclusive=(), embeddings={})
-        found = self._network.probabilities(samples, lambda fraction: tick("segmentation", fraction))
+        with lost_device_told():
+            found = self._network.probabilities(samples, lambda fraction: tick("segmentation", fraction))
         if not np.isfinite(found).all():
             raise EngineError(f"the model {self.model} gave no numbers for this audio; try another DIARIZATION_MODEL")
         at_most = count.exact or count.at_most or self._network.speakers
@@ -73,8 +76,8 @@ def find_engine(settings: DiarizationSettings) -> Callable[[], SortformerEngine]
     """Find the Sortformer that the settings name; returns what loads it. Both raise ConfigurationError."""
     if importlib.util.find_spec("nemo") is None:
         raise ConfigurationError(
-            f"the model {settings.model} needs NVIDIA NeMo: run `pip install 'nemo_toolkit[asr]==3.0.0'`, or set "
-            "DIARIZATION_MODEL to a pyannote pipeline"
+            f"the model {PurePath(settings.model).name} needs NVIDIA NeMo: run "
+            "`pip install 'nemo_toolkit[asr]==3.0.0'`, or set DIARIZATION_MODEL to a pyannote pipeline"
         )
     located = locate(settings)
     return lambda: load_with_fallback(lambda device: _load(located, device), pick_device(settings.device))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import ConfigurationError
+from common.model_store import is_repo_id
 from common.settings import DiarizationSettings
 from handlers.diarization.activity import Binarization
 from handlers.hub import find_model
@@ -74,12 +75,16 @@ class Located:
 def locate(settings: DiarizationSettings) -> Located:
     """Find the model that the settings name, before anything slow; raises ConfigurationError."""
     given = Path(settings.model)
-    if given.suffix == ".nemo":
+    if given.suffix.lower() == ".nemo":
         if not given.is_file():
             raise ConfigurationError("DIARIZATION_MODEL names a .nemo file that is not on this machine")
         return Located(given.stem, given)
     if given.is_dir():
         return Located(given.name, _checkpoint(given, given.name))
+    if not is_repo_id(settings.model):
+        raise ConfigurationError(
+            "DIARIZATION_MODEL is neither a .nemo file, nor a folder on this machine, nor a hub id of the form ORG/NAME"
+        )
     folder = find_model(
         settings.model, store=settings.model_store, token=settings.token, files=("*.nemo",), required=("*.nemo",)
     )

@@ -86,7 +86,46 @@ def test_two_of_one_window_join_different_speakers_where_the_clustering_wants_it
     embeddings = np.array([[[1.0, 0.1], [1.0, 0.2]], [[0.1, 1.0], [np.nan, np.nan]]])
     speech = np.ones((2, FRAMES, 2), np.uint8)
     speech[1, :, 1] = 0
-    nearest = ours._nearest(constrained, embeddings, speech, centroids, constrained=True)
+    nearest = ours._nearest(constrained, embeddings, speech, centroids, apart=True)
     assert nearest[0].tolist() == [0, 1]
     assert nearest[1, 0] == 1
-    assert ours._nearest(constrained, embeddings, speech, centroids, constrained=False)[0].tolist() == [0, 0]
+    assert ours._nearest(constrained, embeddings, speech, centroids, apart=False)[0].tolist() == [0, 0]
+
+
+def crowd(voices, windows=60):
+    """Three of four people in every window, all alone in a part of it."""
+    random = np.random.default_rng(9)
+    who = np.array([random.permutation(4)[:3] for _ in range(windows)])
+    embeddings = voices[who] + 0.02 * random.normal(size=(windows, 3, voices.shape[1]))
+    speech = np.zeros((windows, 30, 3), np.uint8)
+    for speaker in range(3):
+        speech[:, speaker * 10 : speaker * 10 + 10, speaker] = 1
+    return who, embeddings, speech
+
+
+@pytest.mark.parametrize("count", [SpeakerCount(), SpeakerCount(at_most=2), SpeakerCount(exact=4)])
+def test_those_of_one_window_are_kept_apart_in_all_windows_or_in_none(talk, monkeypatch, count):
+    class Plain(VBxClustering):
+        """With as many speakers as are forced, and three otherwise, each a voice."""
+
+        def __call__(self, embeddings, segmentations=None, num_clusters=None, max_clusters=None, **_):
+            forced = num_clusters or (max_clusters if max_clusters < 3 else None)
+            centroids = voices[: forced or 4]
+            found = np.array([[np.argmax(centroids @ one) for one in window] for window in embeddings])
+            return found, None, centroids
+
+    voices = np.eye(4)
+    vbx = Plain(PLDA.__new__(PLDA)).instantiate({"threshold": 0.6, "Fa": 0.07, "Fb": 0.8})
+    _, embeddings, speech = crowd(voices)
+    whole, _ = ours.cluster(vbx, embeddings, speech, count)
+    monkeypatch.setattr(ours, "MAX_EMBEDDINGS", 60)
+    labels, _ = ours.cluster(vbx, embeddings, speech, count)
+    assert (labels >= 0).all()
+    assert (count.at_most is not None) or np.array_equal(labels, whole)
+
+
+def test_voices_that_nobody_can_tell_are_one(agglomerative, monkeypatch):
+    embeddings, speech = np.ones((50, 2, 3)), np.ones((50, FRAMES, 2), np.uint8)
+    nowhere = np.full((2, 3), np.nan)
+    assert not ours._nearest(agglomerative, embeddings, speech, nowhere, apart=True).any()
+    assert not ours._nearest(agglomerative, embeddings, speech, np.ones((1, 3)), apart=True).any()

@@ -55,12 +55,12 @@ def rounded(turns):
     return [(round(turn.start, 5), round(turn.end, 5), turn.speaker) for turn in turns]
 
 
-def assert_same(ours, theirs):
+def assert_same(ours, theirs, *, within=1e-4):
     assert rounded(ours.turns) == rounded(theirs.turns)
     assert rounded(ours.exclusive) == rounded(theirs.exclusive)
     assert ours.embeddings.keys() == theirs.embeddings.keys()
     for label, vector in ours.embeddings.items():
-        assert vector == pytest.approx(theirs.embeddings[label], abs=0.02)  # a frame may be a tie of two classes
+        assert vector == pytest.approx(theirs.embeddings[label], abs=within)
 
 
 def excerpt(first_s, last_s):
@@ -70,7 +70,8 @@ def excerpt(first_s, last_s):
 @pytest.mark.parametrize("span", [(0, 30), (5.3, 17.0), (12, 22)])
 def test_the_bundled_pipeline_finds_what_pyannotes_own_run_finds(load, span):
     stock, fast = load("bundled", "stock"), load("bundled")
-    assert_same(found(fast, excerpt(*span)), found(stock, excerpt(*span)))
+    # in the whole sample, one frame of one window is a tie of two classes
+    assert_same(found(fast, excerpt(*span)), found(stock, excerpt(*span)), within=0.02 if span == (0, 30) else 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,11 @@ def test_music_is_nobody(load):
     assert found(load("bundled"), (chord * (1 + np.sin(2 * np.pi * 2 * time_s)) / 2).astype(np.float32)).turns == ()
 
 
+def test_more_speakers_than_there_are_voices_to_tell_apart_are_not_found(load):
+    """pyannote fails here: it makes clusters of fewer embeddings than that."""
+    assert len(found(load(COMMUNITY_1), excerpt(6, 16), SpeakerCount(exact=5)).embeddings) <= 2
+
+
 @pytest.mark.parametrize("stage", ["segmentation", "embeddings", "clustering"])
 def test_a_job_can_be_stopped_in_each_step(load, stage):
     def stop(at, fraction):
@@ -132,21 +138,33 @@ def test_a_job_can_be_stopped_in_each_step(load, stage):
             raise JobCancelledError("stopped")
 
     engine = load("bundled")
+    before = found(engine, excerpt(12, 22))
     with pytest.raises(JobCancelledError):
         engine.diarize(excerpt(0, 12), count=SpeakerCount(), tick=stop)
-    assert found(engine, excerpt(12, 22)) == found(engine, excerpt(12, 22))
+    assert found(engine, excerpt(12, 22)) == before
 
 
 def test_a_gpu_whose_memory_is_too_small_gets_fewer_at_once(load, monkeypatch):
     engine = load("bundled")
-    whole, embed, sizes = found(engine, excerpt(6, 16)), engine._fast._embed, []
+    whole, embed, segment, sizes = found(engine, excerpt(0, 20)), engine._fast._embed, engine._fast._segment, []
+
+    def refuse(size):
+        sizes.append(size)
+        if size > 2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    class Small:
+        window, count = segment.window, segment.count
+
+        def __call__(self, samples, *, first, last):
+            refuse(last - first)
+            return segment(samples, first=first, last=last)
 
     def small(windows, wanted):
-        sizes.append(len(wanted))
-        if len(wanted) > 1:
-            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        refuse(len(wanted))
         return embed(windows, wanted)
 
     monkeypatch.setattr(engine._fast, "_embed", small)
-    assert rounded(found(engine, excerpt(6, 16)).turns) == rounded(whole.turns)
-    assert max(sizes) > 1
+    monkeypatch.setattr(engine._fast, "_segment", Small())
+    assert rounded(found(engine, excerpt(0, 20)).turns) == rounded(whole.turns)
+    assert max(sizes) > 2

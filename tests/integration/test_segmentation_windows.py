@@ -185,7 +185,7 @@ def test_a_network_that_turns_its_input_over_says_the_same():
 
 @pytest.mark.parametrize("hop", [0, RATE + 1])
 def test_windows_with_gaps_between_them_are_refused(hop):
-    with pytest.raises(ConfigurationError, match="hears 1 s at once"):
+    with pytest.raises(ConfigurationError, match="hears 1 s at once: set DIARIZATION_HOP_SECONDS to at most 1"):
         windowed(tiny_pyannet(), hop=hop)
 
 

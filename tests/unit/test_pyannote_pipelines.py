@@ -181,16 +181,6 @@ def test_a_pipeline_in_the_model_store_is_named_by_its_id_and_not_by_its_commit(
     assert message_of("foo/bar", tmp_path).startswith("the model foo/bar has no readable config.yaml")
 
 
-def test_files_that_may_not_be_read_are_the_configurations_fault(monkeypatch):
-    def deny(*_):
-        raise PermissionError(13, "Permission denied", "/secret/path")
-
-    monkeypatch.setattr("handlers.hub.resolve_snapshot", deny)
-    assert message_of("foo/bar") == (
-        "the diarization model's files cannot be read (Permission denied): let the worker's user read their folder"
-    )
-
-
 @pytest.mark.parametrize("config", [None, "- a list", "pipeline: {}", "pipeline: {name: a, params: }", "{not yaml", ""])
 def test_a_folder_that_is_no_pipeline_is_named_without_its_path(tmp_path, config):
     folder = tmp_path / "mine"

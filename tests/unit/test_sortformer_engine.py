@@ -103,7 +103,7 @@ def test_a_model_that_gives_no_numbers_has_failed():
     [
         ("/not/there.nemo", "a .nemo file that is not on this machine"),
         ("{folder}/sortformer", "has no .nemo file"),
-        ("sortformer", "neither a model on this machine nor a hub id"),
+        ("sortformer", "neither a .nemo file, nor a folder on this machine, nor a hub id"),
     ],
 )
 def test_a_model_that_is_not_there_is_said_before_nemo_is_loaded(tmp_path, model, message):
