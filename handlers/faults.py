@@ -39,6 +39,11 @@ def is_device_lost(error: BaseException) -> bool:
     return DEVICE_LOST.search(str(error)) is not None
 
 
+def device_lost() -> DeviceLostError:
+    """Return what to raise for an error that `is_device_lost`."""
+    return DeviceLostError("the GPU stopped answering; send the job again, to a restarted worker")
+
+
 @contextmanager
 def lost_device_told() -> Iterator[None]:
     """Raise DeviceLostError for what the model raises when the GPU is lost; all else passes."""
@@ -46,7 +51,7 @@ def lost_device_told() -> Iterator[None]:
         yield
     except RuntimeError as error:
         if is_device_lost(error):
-            raise DeviceLostError("the GPU stopped answering; send the job again, to a restarted worker") from error
+            raise device_lost() from error
         raise
 
 

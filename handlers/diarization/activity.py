@@ -50,7 +50,7 @@ def speech_spans(probabilities: NDArray[np.float32], *, rule: Binarization, fram
     Equal to NeMo 3.0's `ts_vad_post_processing`, but for audio that ends in speech, where it forgets the last 10 ms.
     """
     talking = _talking(np.repeat(probabilities, round(frame_s * STEPS_PER_S)), rule)
-    padded = _runs(talking) / STEPS_PER_S + (-rule.pad_onset_s, rule.pad_offset_s)
+    padded = runs(talking) / STEPS_PER_S + (-rule.pad_onset_s, rule.pad_offset_s)
     spans = _joined(np.maximum(padded, 0.0).round(DIGITS))
     spans = spans[(spans[:, 1] - spans[:, 0]).round(DIGITS) >= rule.min_duration_on_s]
     return _joined(spans, shorter_than_s=rule.min_duration_off_s)
@@ -66,7 +66,7 @@ def with_at_most(probabilities: Probabilities, *, speakers: int, onset: float) -
     kept, others = np.sort(by_activity[:speakers]), by_activity[speakers:]
     found = probabilities[:, kept].copy()
     for other in others:
-        for first, last in _runs(talking[:, other]):
+        for first, last in runs(talking[:, other]):
             heir = probabilities[first:last, kept].sum(axis=0).argmax()
             found[first:last, heir] = np.maximum(found[first:last, heir], probabilities[first:last, other])
     return found
@@ -86,7 +86,7 @@ def _talking(probabilities: NDArray[np.float32], rule: Binarization) -> NDArray[
     return np.asarray(np.append(begins, False)[decided] ^ turned)
 
 
-def _runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+def runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return first and one past last of each run of true flags, [run, 2]."""
     return np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2)
 

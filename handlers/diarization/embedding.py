@@ -12,6 +12,7 @@ from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from common.audio.blocks import Samples
 from handlers.diarization.campplus import (
     FRAME,
     FRAME_HOP,
@@ -20,8 +21,8 @@ from handlers.diarization.campplus import (
     filter_banks,
     voiced_features,
 )
+from handlers.diarization.segmentation import cut
 
-Samples = NDArray[np.float32]
 Masks = NDArray[np.bool_]  # (windows, frames, speakers)
 Vectors = NDArray[np.float32]  # (embeddings, dimension), NaN where there is too little to embed
 
@@ -44,9 +45,7 @@ class Windows:
 
     def audio(self, first: int, last: int) -> torch.Tensor:
         """Return the samples from the beginning of window `first` to the end of `last`, with zeros after the audio."""
-        start, end = first * self.hop, last * self.hop + self.length
-        found = torch.from_numpy(self.samples[start:end])
-        return torch.nn.functional.pad(found, (0, end - start - len(found)))
+        return cut(self.samples, start=first * self.hop, end=last * self.hop + self.length)
 
 
 class Embedder(Protocol):

@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
-from common.progress import Tick
+from common.progress import Tick, part_of
 from handlers.diarization.clustering import cluster
 from handlers.diarization.compute import Compute, Report, halved
-from handlers.diarization.embedding import Local, Samples, Vectors, Windows, embedder, embedding_masks
+from handlers.diarization.embedding import Local, Vectors, Windows, embedder, embedding_masks
 from handlers.diarization.engine import Diarization, SpeakerCount
 from handlers.diarization.frames import FrameGrid, Speech, active, lay_out, spans, speakers_at_once, votes
 from handlers.diarization.outcome import Spoken, outcome
-from handlers.diarization.segmentation import WindowedSegmentation, supports
+from handlers.diarization.segmentation import BATCH_WINDOWS, WindowedSegmentation, supports
 
 HOP_STEP = 160  # samples: windows begin where the features of the embedding do
 # From where to where each step takes the progress.
 SEGMENTATION, EMBEDDINGS, CLUSTERING = (0.0, 0.35), (0.35, 0.97), (0.97, 0.99)
 # In one batch: on a CPU a fraction of a second's work, so that a cancelled job ends soon.
-CPU_WINDOWS, CPU_EMBEDDINGS = 32, 8
-GPU_WINDOWS, GPU_EMBEDDINGS = 128, 64
+CPU_EMBEDDINGS, GPU_EMBEDDINGS = 8, 64
 MAX_WINDOWS = 128  # from the first to the last of a batch, whose audio is in memory at once
 
 
@@ -46,18 +46,18 @@ class FastPipeline:
         self._segment = WindowedSegmentation(_segmentation_model(pipeline), hop=self._hop)
         self._embed = embedder(pipeline)
         self._compute = Compute(device)
-        self._batches = (CPU_WINDOWS, CPU_EMBEDDINGS) if device == "cpu" else (GPU_WINDOWS, GPU_EMBEDDINGS)
+        self._embeddings_at_once = CPU_EMBEDDINGS if device == "cpu" else GPU_EMBEDDINGS
 
     def __call__(self, samples: Samples, *, count: SpeakerCount, tick: Tick) -> Diarization:
         """Find the speakers of mono 16 kHz `samples`."""
-        speech = self._speech(samples, _report(tick, "segmentation", *SEGMENTATION))
+        speech = self._speech(samples, partial(part_of(tick, *SEGMENTATION), "segmentation"))
         grid = self._grid(len(speech))
         at_once = speakers_at_once(speech, grid)
         tick("speaker_counting", SEGMENTATION[1])
         duration_s = len(samples) / SAMPLE_RATE
         if not at_once.any():
             return outcome((), (), {}, duration_s=duration_s)
-        embeddings = self._embeddings(samples, speech, _report(tick, "embeddings", *EMBEDDINGS))
+        embeddings = self._embeddings(samples, speech, partial(part_of(tick, *EMBEDDINGS), "embeddings"))
         tick("clustering", CLUSTERING[0])
         labels, centroids = cluster(self._pipeline.clustering, embeddings, speech, count, thinned=self._thinned)
         tick("clustering", CLUSTERING[1])
@@ -78,7 +78,7 @@ class FastPipeline:
 
     def _speech(self, samples: Samples, report: Report) -> Speech:
         windows = self._segment.count(len(samples))
-        batch = self._compute.share(windows, at_most=self._batches[0])
+        batch = self._compute.share(windows, at_most=BATCH_WINDOWS)
 
         def segment(numbers: Sequence[int]) -> Speech:
             return self._segment(samples, first=numbers[0], last=numbers[-1] + 1)
@@ -103,7 +103,7 @@ class FastPipeline:
         windows = Windows(samples, length, self._hop, masks)
         places = np.nonzero(masks.any(axis=1))
         wanted = [Local(int(window), int(speaker)) for window, speaker in zip(*places, strict=True)]
-        batches = list(_batches(wanted, self._compute.share(len(wanted), at_most=self._batches[1])))
+        batches = list(_batches(wanted, self._compute.share(len(wanted), at_most=self._embeddings_at_once)))
         computed = self._compute.map(partial(halved, partial(self._embed, windows)), batches, report)
         vectors = np.concatenate(computed)
         usable = vectors[np.isfinite(vectors).all(axis=1)]
@@ -129,10 +129,6 @@ def runs(pipeline: Any) -> bool:  # noqa: ANN401
 
 def _segmentation_model(pipeline: Any) -> Any:  # noqa: ANN401
     return pipeline._segmentation.model  # noqa: SLF001 - pyannote has no public names
-
-
-def _report(tick: Tick, stage: str, start: float, end: float) -> Report:
-    return lambda share: tick(stage, start + share * (end - start))
 
 
 def _batches(wanted: list[Local], size: int) -> Iterator[list[Local]]:

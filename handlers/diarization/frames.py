@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyannote.core import SlidingWindow
 
+from handlers.diarization.activity import runs
+
 Speech = NDArray[np.uint8]  # (windows, frames, speakers): 1 where a window's speaker talks
 Labels = NDArray[np.int64]  # (windows, speakers): the recording's speaker that each is, below 0 for none
 Votes = NDArray[np.int16]  # (frames, speakers of the recording)
@@ -85,8 +87,7 @@ def spans(
     """
     if not talking.any():
         return []
-    edges = np.diff(np.concatenate(([False], talking, [False])).astype(np.int8))
-    first, last = np.nonzero(edges == 1)[0], np.minimum(np.nonzero(edges == -1)[0], len(talking) - 1)
+    first, last = np.minimum(runs(talking).T, len(talking) - 1)
     starts, ends = grid.middles(first), grid.middles(last)
     bridged = starts[1:] - ends[:-1] < bridge_s
     if others is not None:

@@ -21,6 +21,12 @@ BATCH_WINDOWS = 32
 POOL = 3  # of all of SincNet's max-pools
 
 
+def cut(samples: NDArray[np.float32], *, start: int, end: int) -> Tensor:
+    """Return the `samples` [start, end) of a recording, with zeros after its end."""
+    found = torch.from_numpy(samples[start:end])
+    return functional.pad(found, (0, end - start - len(found)))
+
+
 def supports(model: Any) -> bool:  # noqa: ANN401 - pyannote has no types
     """Tell whether `model` names for each frame the set of those who talk (pyannote's "powerset")."""
     return bool(getattr(getattr(model, "specifications", None), "powerset", False)) and (
@@ -68,15 +74,11 @@ class WindowedSegmentation:
         with torch.inference_mode():
             for begin in range(first, last, BATCH_WINDOWS):
                 end = min(begin + BATCH_WINDOWS, last)
-                self._fill(found[begin - first : end - first], self._stretch(samples, begin, end))
+                self._fill(
+                    found[begin - first : end - first],
+                    cut(samples, start=begin * self.hop, end=(end - 1) * self.hop + self.window),
+                )
         return found
-
-    def _stretch(self, samples: NDArray[np.float32], first: int, last: int) -> Tensor:
-        begin, end = first * self.hop, (last - 1) * self.hop + self.window
-        stretch = np.zeros(end - begin, np.float32)
-        there = samples[begin:end]
-        stretch[: len(there)] = there
-        return torch.from_numpy(stretch)
 
     def _fill(self, found: NDArray[np.uint8], stretch: Tensor) -> None:
         peaks = stretch.abs().unfold(0, self.window, self.hop).amax(1)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.chunking import Window
-from common.errors import DeviceLostError, JobCancelledError
+from common.errors import JobCancelledError
 from common.logs import log_event
 from common.progress import Tick
 from common.timeline import Word
-from handlers.faults import is_device_lost, is_out_of_memory, place
+from handlers.faults import device_lost, is_device_lost, is_out_of_memory, place
 from handlers.transcription.memory import DecoderMemory
 from handlers.transcription.window_decoder import BatchT, WindowDecoder, length, seconds
 
@@ -79,7 +79,7 @@ class Attempts(Generic[BatchT]):
             kind = type(error).__name__
             log_event(logger, "windows_failed", error=kind, at=place(error), windows=len(windows), careful=careful)
             if is_device_lost(error):
-                raise DeviceLostError("the GPU stopped answering; send the job again, to a restarted worker") from error
+                raise device_lost() from error
             return None if is_out_of_memory(error) else [None] * len(windows)
 
     def make_room(self, windows: Sequence[Window]) -> None:

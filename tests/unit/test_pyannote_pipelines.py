@@ -10,19 +10,9 @@ from common.errors import ConfigurationError
 from common.settings import DiarizationSettings
 from handlers.diarization.pipelines import BUNDLED_NAME, locate
 from handlers.diarization.pyannote_import import hidden, import_pyannote
+from tests.support.pyannote_repos import CONFIG_31
 
-PIPELINE_31 = """
-version: 3.1.0
-pipeline:
-  name: pyannote.audio.pipelines.SpeakerDiarization
-  params:
-    clustering: AgglomerativeClustering
-    embedding: pyannote/wespeaker-voxceleb-resnet34-LM
-    embedding_exclude_overlap: true
-    segmentation: pyannote/segmentation-3.0
-params:
-  clustering: {method: centroid, min_cluster_size: 12, threshold: 0.7}
-"""
+PIPELINE_31 = CONFIG_31.decode()
 COMMUNITY_1 = """
 pipeline:
   name: pyannote.audio.pipelines.SpeakerDiarization
