@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.local.bell import Bell
+
 
 class JobState(StrEnum):
     """The states of a job under RunPod's names."""
@@ -41,8 +43,11 @@ class Job:
     conditions: Conditions
     submitted_at: float
     queued_at: float
+    key: str | None = None  # the caller's idempotency key
+    fingerprint: str = ""  # of the input, where there is a key
     size_bytes: int = 0
     result_bytes: int = 0
+    counted_bytes: int = 0  # what the ledger has counted of the two
     state: JobState = JobState.IN_QUEUE
     worker_id: str | None = None
     previous_worker_id: str | None = None
@@ -53,6 +58,21 @@ class Job:
     stream: list[dict[str, Any]] = field(default_factory=list)
     losses: int = 0
     retries: int = 0
+    ended: Bell = field(default_factory=Bell)  # rings when the job has ended
+
+    @property
+    def expires_at(self) -> float:
+        """When the job is forgotten: its result's time is over, or its own."""
+        if self.finished_at is not None:
+            return self.finished_at + self.conditions.kept_s
+        return self.submitted_at + self.conditions.ttl_s
+
+    @property
+    def due_at(self) -> float:
+        """When time changes the job: it is forgotten, or its execution takes too long."""
+        if self.state is not JobState.IN_PROGRESS or self.started_at is None:
+            return self.expires_at
+        return min(self.expires_at, self.started_at + self.conditions.execution_timeout_s)
 
     @property
     def is_final(self) -> bool:

@@ -5,13 +5,16 @@ import ipaddress
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Self
 
 from aiohttp import web
 
 from common.errors import ConfigurationError
+from orchestrator.local.faults import FaultScript, FaultyQueue
 from orchestrator.local.http_support import errors_as_json
 from orchestrator.local.jobs import Job
+from orchestrator.local.metrics import PlatformMetrics
 from orchestrator.local.public_api import PublicApi
 from orchestrator.local.queue import EndpointQueue
 from orchestrator.local.settings import PlatformSettings
@@ -25,14 +28,24 @@ SHUTDOWN_S = 2.0  # for answers that are on their way
 
 
 class LocalPlatform:
-    """Serves the given endpoints on loopback; an async context manager, in memory, empty at every start."""
+    """Serves the given endpoints on loopback; an async context manager, in memory, empty at every start.
 
-    def __init__(self, endpoint_ids: Sequence[str], settings: PlatformSettings) -> None:
+    `faults` makes it fail as scripted, for tests.
+    """
+
+    def __init__(
+        self, endpoint_ids: Sequence[str], settings: PlatformSettings, *, faults: FaultScript | None = None
+    ) -> None:
         _check(settings)
         self._settings = settings
         self._worker_key = secrets.token_urlsafe(24)
         self._webhooks = WebhookSender(pauses_s=settings.webhook_pauses_s, timeout_s=settings.webhook_timeout_s)
-        self._queues = {name: EndpointQueue(name, settings, on_final=self._announce) for name in endpoint_ids}
+        self._faults = faults
+        new_queue = EndpointQueue if faults is None else FaultyQueue
+        self._queues = {
+            name: new_queue(name, settings, on_final=partial(self._announce, name)) for name in endpoint_ids
+        }
+        self._metrics = PlatformMetrics(self._queues)
         self._runner: web.AppRunner | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._port = 0
@@ -40,7 +53,8 @@ class LocalPlatform:
 
     async def start(self) -> None:
         """Listen; raises ConfigurationError when the address cannot be had."""
-        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=SHUTDOWN_S)
+        # a caller or worker that has hung up waits for nothing any more
+        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=SHUTDOWN_S, handler_cancellation=True)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._settings.host, self._settings.port).start()
@@ -104,6 +118,7 @@ class LocalPlatform:
         """Take note of a new worker process; `kill` is called when it hangs or falls silent."""
         queue = self._queues[endpoint_id]
         queue.roster.seen(worker_id, queue.clock()).kill = kill
+        self._metrics.worker_started(endpoint_id)
 
     def worker_is_ready(self, endpoint_id: str, worker_id: str) -> bool:
         """Whether the worker has asked for a job."""
@@ -114,14 +129,15 @@ class LocalPlatform:
         """Give the worker no more jobs and answer the polls it holds, so that its SIGTERM ends it soon."""
         queue = self._queues[endpoint_id]
         if worker := queue.roster.get(worker_id):
-            worker.draining = True
-            queue.changed.ring()
+            worker.drain()
+            queue.offered.ring()
 
     def worker_gone(self, endpoint_id: str, worker_id: str) -> None:
         """Queue or fail the jobs of a process that has ended."""
         queue = self._queues[endpoint_id]
         queue.roster.remove(worker_id)
         queue.lose_worker(worker_id)
+        self._metrics.worker_gone(endpoint_id)
 
     def shut_endpoint(self, endpoint_id: str, message: str) -> None:
         """Fail all jobs of an endpoint, present and future, because it will have no workers."""
@@ -133,12 +149,15 @@ class LocalPlatform:
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
     def _app(self) -> web.Application:
-        app = web.Application(middlewares=[errors_as_json])
+        faults = [] if self._faults is None else [self._faults.middleware(self._queues)]
+        app = web.Application(middlewares=[*faults, errors_as_json])
         app.add_subapp("/v2", PublicApi(self._queues, self._settings).app())
         app.add_subapp("/worker", WorkerApi(self._queues, self._settings, key=self._worker_key).app())
+        app.router.add_get("/metrics", self._metrics.page)
         return app
 
-    def _announce(self, job: Job) -> None:
+    def _announce(self, endpoint_id: str, job: Job) -> None:
+        self._metrics.job_ended(endpoint_id, job)
         if job.conditions.webhook is not None:
             self._webhooks.send(job.conditions.webhook, job.view())
 

@@ -1,12 +1,14 @@
 """What workers and time do to the jobs of one endpoint: handed out, ended, lost. On one event loop, no I/O."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import islice
 from typing import Any
 
 from orchestrator.local.jobs import Job, JobState, failure
 from orchestrator.local.ledger import JobLedger
 from orchestrator.local.workers import Worker
 
+MOST_REPORTED = 100  # more job ids may not fit into the ping's URL
 LOST_KEPT_S = 600.0  # a silent worker may come back, and is then to be told which jobs it has lost
 
 
@@ -28,40 +30,61 @@ class EndpointQueue(JobLedger):
         if not busy:
             self._fail_dropped(worker_id)
         deadline = self.clock() + hold_s
-        self.changed.ring()
         while not (self.closed or worker.draining) and connected():
             if jobs := self._assign(worker, count, busy=busy):
                 return jobs
-            if not await self.changed.wait(deadline - self.clock()):
+            if not await self.offered.wait(deadline - self.clock()):
                 break
         return []
 
-    def give_back(self, jobs: list[Job]) -> None:
-        """Take back jobs that never reached the worker."""
+    def give_back(self, worker_id: str, jobs: list[Job]) -> None:
+        """Take back jobs that never reached the worker; those that have gone to another meanwhile stay there."""
         for job in reversed(jobs):
-            if job.state is JobState.IN_PROGRESS:
+            if self.owned(worker_id, job.id) is job:
+                self._running.discard(job)
                 job.hand_back()
-                self._waiting.appendleft(job)
-        self.changed.ring()
+                self._due.note(job)
+                self._waiting[job.id] = job
+                self._waiting.move_to_end(job.id, last=False)
+        self.offered.ring()
 
     async def next_stops(
         self, worker_id: str, *, hold_s: float = 0.0, connected: Callable[[], bool] = lambda: True
     ) -> list[str]:
-        """Return the jobs that the worker is to stop, waiting up to `hold_s` seconds for one; each is told once."""
+        """Return the jobs that the worker is to stop, waiting up to `hold_s` seconds for one; each is told once.
+
+        A worker that is to end is not held, but for stops that are ordered already: it would wait for those jobs.
+        """
         worker = self.roster.seen(worker_id, self.clock())
         deadline = self.clock() + hold_s
-        while not (self.closed or worker.draining) and connected():
+        while not self.closed and connected():
             if due := worker.due_stops(self.clock()):
                 return due
-            if self.clock() >= deadline:
+            if self.clock() >= deadline or (worker.draining and not worker.stops):
                 break
-            await self.changed.wait(min(deadline, worker.next_stop_at()) - self.clock())
+            await worker.stopping.wait(min(deadline, worker.next_stop_at()) - self.clock())
         return []
 
     def tell_stops_again(self, worker_id: str, job_ids: list[str]) -> None:
         """Take back stop signals that never reached the worker."""
         if worker := self.roster.get(worker_id):
             worker.stops.update(dict.fromkeys(job_ids, self.clock()))
+            worker.stopping.ring()
+
+    def ping(self, worker_id: str, job_ids: Collection[str], *, unhealthy: bool = False) -> None:
+        """Take note that the worker lives and which jobs it says it runs, and settle what differs from the ledger.
+
+        No ids told means no word about jobs. One ping alone proves nothing: it may have been on its way meanwhile.
+        """
+        now = self.clock()
+        worker = self.roster.seen(worker_id, now)
+        worker.unhealthy = unhealthy
+        self._fail_untold(worker, job_ids)
+        for job_id in worker.reported_jobs.intersection(job_ids):
+            if self.owned(worker_id, job_id) is None and job_id not in worker.stops:
+                deadline = worker.stop_deadlines.get(job_id, now + self.settings.stop_deadline_s)
+                worker.order_stop(job_id, tell_at=now, deadline=deadline)  # the first may not have arrived
+        worker.report(job_ids, now)
 
     def finish(
         self, worker_id: str, job_id: str, *, output: object = None, error: str | None = None, size_bytes: int = 0
@@ -89,6 +112,7 @@ class EndpointQueue(JobLedger):
             return False
         job.stream.append(chunk)
         job.result_bytes += size_bytes
+        self._count_bytes(job)
         if job.result_bytes > self.settings.result_max_bytes:
             self.fail_oversize(job)
         return True
@@ -107,14 +131,14 @@ class EndpointQueue(JobLedger):
 
     def lose_worker(self, worker_id: str) -> None:
         """Queue the jobs of a worker that is gone again, at the front; fail those that have lost one too many."""
-        for job in reversed(self._running(worker_id)):
+        for job in reversed(self._running.of(worker_id)):
             job.losses += 1
             if job.losses <= self.settings.loss_retries:
                 self._queue_again(job, first=True)
                 continue
             message = f"the worker ended or fell silent {job.losses} times while it ran this job; its log has the cause"
             self._end(job, JobState.FAILED, error=failure("worker_lost", message, retryable=True))
-        self.changed.ring()
+        self.offered.ring()  # a poll of this worker that is still held is let go
 
     def sweep(self) -> None:
         """End what ran out of time, forget what has expired, give up on workers that fell silent or hang."""
@@ -124,7 +148,7 @@ class EndpointQueue(JobLedger):
             silent = worker.ready and not worker.lost and now - worker.last_seen > self.settings.lost_after_s
             if silent:
                 worker.lost = True
-                for job in self._running(worker.id):
+                for job in self._running.of(worker.id):
                     self._order_stop(job)
                 self.lose_worker(worker.id)
             if (silent or worker.is_stuck(now)) and worker.kill is not None:
@@ -134,14 +158,31 @@ class EndpointQueue(JobLedger):
 
     def _assign(self, worker: Worker, count: int, *, busy: bool) -> list[Job]:
         # a busy worker may still be running its earlier attempt at a job: the results could not be told apart
-        free = [job for job in self._waiting if not (busy and job.previous_worker_id == worker.id)][:count]
-        for job in free:
-            self._waiting.remove(job)
+        free = (job for job in self._waiting.values() if not (busy and job.previous_worker_id == worker.id))
+        jobs = list(islice(free, count))
+        for job in jobs:
+            del self._waiting[job.id]
             job.start(worker.id, self.clock())
+            self._running.add(job)
+            self._due.note(job)
             worker.forget_stop(job.id)
-        return free
+        return jobs
 
     def _fail_dropped(self, worker_id: str) -> None:
         """Fail what an idle worker should be running: the SDK posts nothing when a result cannot be serialised."""
-        for job in self._running(worker_id):
-            self.fail(job, "engine_failed", "the worker ended the job without a result, perhaps one that is not JSON")
+        for job in self._running.of(worker_id):
+            self._fail_without_result(job)
+
+    def _fail_untold(self, worker: Worker, job_ids: Collection[str]) -> None:
+        """Fail jobs that a busy worker had before its last ping and does not tell of now.
+
+        They did not arrive, or ended and their result did not arrive; the worker would keep them for ever.
+        """
+        if not 0 < len(job_ids) <= MOST_REPORTED:
+            return
+        for job in self._running.of(worker.id):
+            if job.id not in job_ids and job.started_at is not None and job.started_at <= worker.reported_at:
+                self._fail_without_result(job)
+
+    def _fail_without_result(self, job: Job) -> None:
+        self.fail(job, "engine_failed", "the worker ended the job without a result, perhaps one that is not JSON")

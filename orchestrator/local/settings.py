@@ -24,6 +24,7 @@ class PlatformSettings:
     # what callers may ask for
     runsync_wait_s: float = 90.0
     runsync_wait_bounds_s: tuple[float, float] = (1.0, 300.0)
+    status_wait_bounds_s: tuple[float, float] = (0.0, 30.0)
     execution_timeout_s: float = 600.0
     execution_timeout_bounds_s: tuple[float, float] = (5.0, 7 * 86400.0)
     ttl_s: float = 86400.0

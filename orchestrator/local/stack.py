@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from common.settings import PROFILE, Settings, load_settings
+from common.settings import METRICS_PORT, PROFILE, Settings, load_settings
 from orchestrator.local.platform import LocalPlatform, PlatformSettings
 from orchestrator.local.supervisor import Supervisor, WorkerCommand
 
@@ -16,6 +16,7 @@ WORKER_MODULES = {
     "transcription": "handlers.transcription.handler",
     "orchestrator": "orchestrator.handler",
 }
+OWN_ENV = {"PYTHONUNBUFFERED": "1", METRICS_PORT.name: "0"}  # three workers cannot have one port
 READY_TIMEOUT_S = 1800.0  # a full-size model may have to be downloaded first
 
 
@@ -36,7 +37,7 @@ async def local_stack(
             WorkerCommand(
                 endpoint_id=endpoint_id,
                 argv=(sys.executable, "-m", module),
-                env={**os.environ, **base_env, **client_env, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **base_env, **client_env, **OWN_ENV},
             )
             for endpoint_id, module in WORKER_MODULES.items()
         ]

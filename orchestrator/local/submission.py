@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AnyHttpUrl, BaseModel, Field, TypeAdapter, ValidationError
 
 from common.errors import InvalidInputError
+from common.idempotency import content_digest
 from orchestrator.local.jobs import Conditions, Job
 from orchestrator.local.settings import PlatformSettings
 
@@ -29,8 +30,16 @@ class Submission(BaseModel):
     s3_config: Annotated[dict[str, Any] | None, Field(alias="s3Config")] = None
 
 
-def new_job(body: dict[str, Any], settings: PlatformSettings, *, is_sync: bool, size_bytes: int, now: float) -> Job:
-    """Return the job that `body` asks for; raises InvalidInputError naming the key that is wrong."""
+def new_job(
+    body: dict[str, Any],
+    settings: PlatformSettings,
+    *,
+    is_sync: bool,
+    size_bytes: int,
+    now: float,
+    key: str | None = None,
+) -> Job:
+    """Return the job that `body` asks for under an idempotency key; raises InvalidInputError naming what is wrong."""
     submission = _checked(body)
     policy = submission.policy
     conditions = Conditions(
@@ -52,6 +61,8 @@ def new_job(body: dict[str, Any], settings: PlatformSettings, *, is_sync: bool, 
         submitted_at=now,
         queued_at=now,
         size_bytes=size_bytes,
+        key=key,
+        fingerprint="" if key is None else content_digest(submission.input),
     )
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.typedefs import Handler
 
 from common.errors import EndpointAuthError, EndpointNotFoundError, InputTooLargeError, InvalidInputError
@@ -60,7 +61,7 @@ class WorkerApi:
         if not job_ids:
             return await self._nothing(request)
         tell_again = partial(queue.tell_stops_again, worker_id, job_ids)
-        return await _deliver(request, {"jobsToStop": job_ids}, undo=tell_again)
+        return Delivery({"jobsToStop": job_ids}, undo=tell_again)
 
     async def done(self, request: web.Request) -> web.Response:
         """Take in a result or a progress update; one for a job that the worker does not own is ignored."""
@@ -87,9 +88,8 @@ class WorkerApi:
     async def ping(self, request: web.Request) -> web.Response:
         """Take note that the worker lives, and of the jobs it says it runs."""
         queue, worker_id, _ = self._names(request)
-        worker = queue.roster.seen(worker_id, queue.clock())
-        worker.unhealthy = request.query.get("status") == "unhealthy"
-        worker.report(request.query.get("job_id", "").split(","))
+        job_ids = [job_id for job_id in request.query.get("job_id", "").split(",") if job_id]
+        queue.ping(worker_id, job_ids, unhealthy=request.query.get("status") == "unhealthy")
         return web.json_response({})
 
     @web.middleware
@@ -119,7 +119,7 @@ class WorkerApi:
         )
         if not jobs:
             return await self._nothing(request)
-        return await _deliver(request, body_of(jobs), undo=partial(queue.give_back, jobs))
+        return Delivery(body_of(jobs), undo=partial(queue.give_back, worker_id, jobs))
 
     async def _nothing(self, request: web.Request) -> web.Response:
         queue, worker_id, _ = self._names(request)
@@ -149,16 +149,28 @@ def _is_connected(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-async def _deliver(request: web.Request, body: object, *, undo: Callable[[], None]) -> web.StreamResponse:
-    """Send `body` now, and call `undo` when the worker has hung up."""
-    response = web.json_response(body)
-    try:
-        await response.prepare(request)
-        await response.write_eof()
-    except (ConnectionError, asyncio.CancelledError):
-        undo()
-        raise
-    return response
+class Delivery(web.Response):
+    """An answer that has taken something from the queue, which takes it back by `undo` when the worker has hung up."""
+
+    def __init__(self, body: object, *, undo: Callable[[], None]) -> None:
+        super().__init__(text=json.dumps(body), content_type="application/json")
+        self._undo = undo
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send the headers."""
+        try:
+            return await super().prepare(request)
+        except (ConnectionError, asyncio.CancelledError):
+            self._undo()
+            raise
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send the body."""
+        try:
+            await super().write_eof(data)
+        except (ConnectionError, asyncio.CancelledError):
+            self._undo()
+            raise
 
 
 def _for_worker(job: Job) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from orchestrator.local.bell import Bell
+
 
 @dataclass(slots=True, kw_only=True)
 class Worker:
@@ -18,11 +20,19 @@ class Worker:
     stops: dict[str, float] = field(default_factory=dict)  # job id -> when to tell
     stop_deadlines: dict[str, float] = field(default_factory=dict)  # job id -> by when the job must be gone
     reported_jobs: frozenset[str] = frozenset()
+    reported_at: float = float("-inf")
+    stopping: Bell = field(default_factory=Bell)  # rings when there is a stop to tell, or no use in waiting for one
 
     def order_stop(self, job_id: str, *, tell_at: float, deadline: float) -> None:
         """Note that the worker is to stop a job; it is told once."""
         self.stops[job_id] = tell_at
         self.stop_deadlines[job_id] = deadline
+        self.stopping.ring()
+
+    def drain(self) -> None:
+        """Give the worker nothing more, and let go of its poll for stops."""
+        self.draining = True
+        self.stopping.ring()
 
     def due_stops(self, now: float) -> list[str]:
         """Take out the jobs which the worker is to be told to stop."""
@@ -40,9 +50,10 @@ class Worker:
         self.stops.pop(job_id, None)
         self.stop_deadlines.pop(job_id, None)
 
-    def report(self, job_ids: Collection[str]) -> None:
+    def report(self, job_ids: Collection[str], now: float) -> None:
         """Take note of the jobs that the worker's ping says it runs."""
         self.reported_jobs = frozenset(job_ids)
+        self.reported_at = now
         self.stop_deadlines = {job_id: end for job_id, end in self.stop_deadlines.items() if job_id in job_ids}
 
     def is_stuck(self, now: float) -> bool:
@@ -75,7 +86,7 @@ class Roster:
         self._gone.add(worker_id)
         worker = self._workers.pop(worker_id, None)
         if worker is not None:
-            worker.draining = True
+            worker.drain()
 
     def all(self) -> list[Worker]:
         """Return the workers, the oldest first."""

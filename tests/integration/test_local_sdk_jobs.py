@@ -1,7 +1,6 @@
 """The real SDK worker loop behind the local platform, called as RunPod is called."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -202,20 +201,3 @@ async def test_generator_handler_streams(platform: LocalPlatform, jobs: Caller):
             await asyncio.sleep(0.02)
     assert chunks == ["a", {"b": 1}, 3]
     assert (await streams.status(job_id))["output"] == ["a", {"b": 1}, 3]
-
-
-async def test_runpod_own_client_drives_the_platform(platform: LocalPlatform):
-    code = (
-        "import sys, runpod; runpod.endpoint_url_base = sys.argv[1]; endpoint = runpod.Endpoint('jobs', sys.argv[2]);"
-        "print(endpoint.run_sync({'input': {'echo': 'sdk'}}, timeout=20)); print(endpoint.health()['jobs']['inQueue']);"
-        "job = endpoint.run({'input': {'echo': 2}}); print(job.cancel()['id'] == job.job_id)"
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, platform.base_url, API_KEY, stdout=asyncio.subprocess.PIPE
-    )
-    printed, _ = await asyncio.wait_for(process.communicate(), 30)
-    assert printed.decode().splitlines() == [
-        "{'echo': 'sdk', 's3': None}",
-        "0",
-        "True",
-    ]

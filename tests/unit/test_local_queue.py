@@ -47,7 +47,7 @@ async def test_undelivered_job_goes_back_to_the_front():
     bench.submit("a")
     bench.submit("b")
     jobs = await bench.queue.take("w1")
-    bench.queue.give_back(jobs)
+    bench.queue.give_back("w1", jobs)
     assert jobs[0].view() == {"id": "a", "status": "IN_QUEUE"}
     assert await bench.take("w2", count=2) == ["a", "b"]
 
@@ -57,7 +57,7 @@ async def test_undelivered_job_that_was_cancelled_stays_cancelled():
     bench.submit("a")
     jobs = await bench.queue.take("w1")
     bench.queue.cancel("a")
-    bench.queue.give_back(jobs)
+    bench.queue.give_back("w1", jobs)
     assert await bench.take("w2") == []
 
 
@@ -185,13 +185,13 @@ async def test_worker_that_does_not_stop_in_time_is_killed(reported: list[str], 
     await bench.take("w1")
     worker = bench.queue.roster.seen("w1", bench.clock())
     worker.kill = lambda: kills.append("w1")
-    worker.report(["a"])
+    worker.report(["a"], bench.clock())
     bench.queue.cancel("a")
     bench.clock.now += 5
     bench.queue.sweep()
     assert kills == []
     bench.clock.now += 0.1
-    worker.report(reported)
+    worker.report(reported, bench.clock())
     bench.queue.sweep()
     assert kills == expected
 

@@ -1,0 +1,1 @@
+"""How fast and how safe orchestrations are, with workers that compute nothing."""
