@@ -41,6 +41,7 @@ PARTS = (
     results.CoverageOut,
     results.StretchOut,
     results.SpeakerMatch,
+    results.CostOut,
 )
 API_HEAD = """# The API
 

@@ -14,8 +14,10 @@ from pydantic_core import ErrorDetails
 
 from common.errors import InvalidInputError, UnknownFieldError
 from common.field_values import (
+    IDEMPOTENCY_KEY,
     LANGUAGE,
     MAX_SPEAKERS,
+    REQUEST_ID,
     Hotword,
     Seconds,
     Share,
@@ -108,6 +110,10 @@ class AudioRequest(Request):
             description="http(s) URL, data URI, or base64 (alias: `audio_base64`)",
         ),
     ]
+    request_id: Annotated[
+        str | None,
+        Field(pattern=REQUEST_ID, description="stands in every worker's log lines and in the answer; made if left out"),
+    ] = None
 
 
 class SpeakerCountFields(Request):
@@ -230,6 +236,21 @@ class OrchestrationRequest(AudioRequest, DiarizationFields, TranscriptionFields)
         bool,
         Field(description="ask a language model for the names by which speakers are called; needs SPEAKER_NAMING_URL"),
     ] = False
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            pattern=IDEMPOTENCY_KEY,
+            description="requests with one key are one job, also at the same time; with another body it is refused",
+        ),
+    ] = None
+    webhook: Annotated[
+        str | None,
+        Field(
+            pattern="^https?://",
+            max_length=2000,
+            description="http(s) URL to which the final state is posted, signed with WEBHOOK_SECRET",
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _nothing_in_vain(self) -> Self:

@@ -6,8 +6,10 @@ ParleyError
 │   ├── InputTooLargeError       bytes, seconds, channels or sample rate above a limit
 │   ├── UnreadableAudioError     not audio, no audio track, damaged, NaN
 │   ├── EmptyAudioError          zero bytes, or a container without one sample
-│   └── AudioUrlError            the URL is malformed, refused (private address), or answers 4xx
+│   ├── AudioUrlError            the URL is malformed, refused (private address), or answers 4xx
+│   └── IdempotencyConflictError the key was used for another request before
 ├── AudioFetchError              the audio's server is slow, down or cut the answer short
+├── StorageError                 the S3-compatible storage did not take or give what it should
 ├── ConfigurationError           a setting, token, package or model is missing on the worker
 ├── EngineError                  the model failed on this audio
 │   └── DeviceLostError          the GPU answers this process no more; the worker is restarted
@@ -17,8 +19,10 @@ ParleyError
 └── EndpointError                a remote endpoint refused or failed the job
     ├── EndpointAuthError
     ├── EndpointNotFoundError
+    │   └── ResultExpiredError   the job is known no more, and its result with it
     ├── EndpointBusyError        rate limited
     └── EndpointUnreachableError
+        └── SubmissionUnknownError   the job may or may not have been accepted; it was not sent again
 """
 
 import json
@@ -91,10 +95,25 @@ class AudioUrlError(InvalidInputError):
     http_status = 422
 
 
+class IdempotencyConflictError(InvalidInputError):
+    """The idempotency key belongs to another request."""
+
+    code = "idempotency_conflict"
+    http_status = 422
+
+
 class AudioFetchError(ParleyError):
     """The audio's server failed; trying again may help."""
 
     code = "audio_fetch_failed"
+    http_status = 502
+    retryable = True
+
+
+class StorageError(ParleyError):
+    """The S3-compatible storage failed or refused; trying again may help."""
+
+    code = "storage_failed"
     http_status = 502
     retryable = True
 
@@ -143,7 +162,10 @@ class DeadlineExceededError(ParleyError):
 
 
 class EndpointError(ParleyError):
-    """A remote endpoint refused or failed the job; carries the worker's own code when it sent one."""
+    """A remote endpoint refused or failed the job; carries the worker's own code when it sent one.
+
+    `retry_after_s` is how many seconds the endpoint asks to be left alone, if it does.
+    """
 
     code = "endpoint_failed"
     http_status = 502
@@ -154,10 +176,12 @@ class EndpointError(ParleyError):
         *,
         endpoint: str,
         remote: dict[str, Any] | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, param=(remote or {}).get("param"))
         self.endpoint = endpoint
         self.remote = remote
+        self.retry_after_s = retry_after_s
 
     def envelope(self) -> dict[str, Any]:
         """Return the body with the worker's own code and retryability, naming the endpoint."""
@@ -196,6 +220,21 @@ class EndpointUnreachableError(EndpointError):
 
     code = "endpoint_unreachable"
     http_status = 502
+    retryable = True
+
+
+class SubmissionUnknownError(EndpointUnreachableError):
+    """The answer to a submission was lost; the job may or may not run, and was not sent again."""
+
+    code = "submission_unknown"
+    retryable = False
+
+
+class ResultExpiredError(EndpointNotFoundError):
+    """The endpoint knows the accepted job no more, so that its result is lost."""
+
+    code = "result_expired"
+    http_status = 410
     retryable = True
 
 

@@ -13,6 +13,8 @@ from common.timeline import LATEST_S
 MAX_SPEAKERS = 100
 MAX_NAME_CHARS = 100
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z]{2,4})?$"
+REQUEST_ID = r"^[A-Za-z0-9._:-]{1,100}$"
+IDEMPOTENCY_KEY = r"^[!-~]{1,200}$"  # what a header can carry
 LABEL = re.compile(r"SPEAKER_\d+", re.IGNORECASE)  # what diarization calls those whom nobody knows
 INVISIBLE = ("Cc", "Cf", "Cs")  # Unicode's categories of controls, of marks that are not seen, and of half characters
 JOINERS = "\u200c\u200d"  # are not seen either, but are spelling inside a name of many scripts

@@ -15,6 +15,8 @@ FLUSH_TIMEOUT_S = 5.0
 
 logger = logging.getLogger(__name__)
 
+OnProgress = Callable[[dict[str, Any]], None]  # told of a job's progress: `stage`, `progress` from 0 to 1, …
+
 
 class Tick(Protocol):
     """Called by engines as often as they can."""

@@ -69,6 +69,7 @@ class WorkerReport(BaseModel):
     device: str
     timings: dict[str, float]
     warnings: list[str] = []
+    request_id: Annotated[str | None, Field(description="the request's own, or that of its job")] = None
 
 
 class DiarizationResult(WorkerReport):
@@ -134,6 +135,16 @@ class VerboseTranscription(WorkerReport):
     coverage: Annotated[CoverageOut | None, Field(description="how much of the speech has words, if known")] = None
 
 
+class CostOut(BaseModel):
+    """What a request cost, estimated by the price settings: workers that have none are left out."""
+
+    currency: str
+    total: float
+    diarization: float | None = None
+    transcription: float | None = None
+    orchestrator: float | None = None
+
+
 class OrchestrationResult(VerboseTranscription):
     """Output of the orchestrator in `verbose_json`.
 
@@ -149,3 +160,6 @@ class OrchestrationResult(VerboseTranscription):
     speaker_names: Annotated[
         dict[str, str] | None, Field(description="the names that labels were given, by the request or a language model")
     ] = None
+    cost: Annotated[CostOut | None, Field(description="if a price is set: cold starts and execution, no idle time")] = (
+        None
+    )

@@ -3,22 +3,44 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any, NoReturn
 
 from common.errors import ConfigurationError
 from common.logs import set_up_logs
+from common.metrics import JobMetrics, serve_metrics
+from common.settings import ReportSettings
 
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 EX_CONFIG = 78  # sysexits.h: do not start me again before the configuration is mended
+REPORTS = ReportSettings()
 
 
-def serve(handler: Handler, *, concurrency: int = 1) -> None:
-    """Enter the RunPod worker loop with at most `concurrency` jobs at once; returns when told to stop."""
+def serve(
+    handler: Handler,
+    *,
+    concurrency: int = 1,
+    reports: ReportSettings = REPORTS,
+    metrics: JobMetrics | None = None,
+    on_ready: Callable[[], object] = lambda: None,
+) -> None:
+    """Enter the RunPod worker loop with at most `concurrency` jobs at once; returns when told to stop.
+
+    `metrics` are served where `reports` has a port for them, and `on_ready` is called right before the loop. A port
+    that cannot be had ends the process as any mistake in the configuration does.
+    """
     os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # at DEBUG the SDK logs outputs: transcripts would leak
-    set_up_logs()
-    import runpod  # noqa: PLC0415 - reads its environment at import
+    set_up_logs(log_format=reports.log_format)
+    with ExitStack() as while_serving:
+        if metrics is not None and reports.metrics_port:
+            try:
+                while_serving.enter_context(serve_metrics(metrics, port=reports.metrics_port))
+            except ConfigurationError as error:
+                exit_misconfigured(error)
+        import runpod  # noqa: PLC0415 - reads its environment at import
 
-    runpod.serverless.start({"handler": handler, "concurrency_modifier": lambda _: concurrency})
+        on_ready()
+        runpod.serverless.start({"handler": handler, "concurrency_modifier": lambda _: concurrency})
 
 
 async def post_progress(job: dict[str, Any], progress: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,12 +12,16 @@ from common.audio.blocks import Samples
 from common.audio.decode import decode_audio
 from common.audio.fetch import fetch_audio
 from common.audio.job_folder import job_folder
-from common.audio.limits import AudioLimits
+from common.audio.limits import SAMPLE_RATE, AudioLimits
+from common.cold_start import ColdStart
 from common.contract import AudioRequest, parse_request
 from common.errors import ConfigurationError
-from common.job import Timings, answer_job
+from common.idempotency import SharedRuns
+from common.job import Boundary, Timings, answer_job
+from common.logs import set_up_logs
 from common.progress import Progress
-from common.runpod_loop import exit_misconfigured
+from common.runpod_loop import exit_misconfigured, serve
+from common.settings import Settings, load_settings
 from handlers.further_audio import FurtherAudio, fetch_further, usable
 
 RequestT = TypeVar("RequestT", bound=AudioRequest)
@@ -33,6 +38,8 @@ class Worker(Generic[RequestT]):
     With `further_audio(request)`, other audio by the name of its field in the request, `infer` gets a fourth argument:
     what `fetch_further` found. Its error ends the job before the job's audio is fetched, unless
     `without_further(request)` says that there is something to do without; `infer` is then given the error.
+
+    With `runs` requests with one `idempotency_key` are one run.
     """
 
     name: str
@@ -44,16 +51,30 @@ class Worker(Generic[RequestT]):
     further_audio: Callable[[RequestT], Mapping[str, str]] | None = None
     without_further: Callable[[RequestT], bool] | None = None
     gpu: asyncio.Lock = field(default_factory=asyncio.Lock)
+    boundary: Boundary = field(default_factory=Boundary)
+    runs: SharedRuns | None = None
+    cold_start: ColdStart = field(default_factory=ColdStart)
 
     async def __call__(self, job: dict[str, Any]) -> dict[str, Any]:
         """Answer one job with its result or `{"error": …}`; a stop request ends it within one engine step."""
-        return await answer_job(job, self._answer, worker=self.name)
+        return await answer_job(job, self._answer, worker=self.name, boundary=self.boundary)
+
+    def ready(self) -> None:
+        """Take note that the first job may come; its result gets the cold start."""
+        self.boundary.metrics.process_ready(worker=self.name, cold_start_s=self.cold_start.ready())
 
     async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
-        timings = Timings()
         request = parse_request(self.request_type, job.get("input"))
         if self.check is not None:
             self.check(request)
+        key = getattr(request, "idempotency_key", None)
+        if self.runs is None or key is None:
+            return await self._answered(job, request)
+        content = request.model_dump(exclude={"idempotency_key", "request_id"})
+        return await self.runs.run(key, content, lambda _: self._answered(job, request), on_progress=lambda _: None)
+
+    async def _answered(self, job: dict[str, Any], request: RequestT) -> dict[str, Any]:
+        timings, cold_start_s = Timings(), self.cold_start.take_s()
         async with Progress(partial(self.post_progress, job)) as progress:
             further = await self._further(request, progress, timings)
             samples = await self._samples(request, progress, timings)
@@ -61,7 +82,8 @@ class Worker(Generic[RequestT]):
                 timings.mark("wait_s")
                 answer = await run_stoppable(progress, self.infer, request, samples, progress.tick, *further)
                 timings.mark("inference_s")
-        return {**answer, "timings": timings.report()}
+        self.boundary.metrics.audio_processed(worker=self.name, audio_s=len(samples) / SAMPLE_RATE)
+        return {**answer, "timings": {"cold_start_s": cold_start_s, **timings.report()}}
 
     async def _samples(self, request: RequestT, progress: Progress, timings: Timings) -> Samples:
         progress.tick("fetching", 0.0)
@@ -100,6 +122,19 @@ async def run_stoppable(progress: Progress, function: Callable[..., dict[str, An
         if not work.cancelled():
             work.exception()  # retrieved: the job is gone, nobody asks for it
         raise
+
+
+def settings_of_process() -> Settings:
+    """Read the settings from the environment and set up the log by them, or end the process as `load_or_exit` does."""
+    set_up_logs()
+    settings = load_or_exit(lambda: load_settings(os.environ))
+    set_up_logs(log_format=settings.reports.log_format)
+    return settings
+
+
+def serve_worker(worker: Worker[RequestT], settings: Settings) -> None:
+    """Let the worker take jobs until it is told to stop."""
+    serve(worker, reports=settings.reports, metrics=worker.boundary.metrics, on_ready=worker.ready)
 
 
 def load_or_exit(load: Callable[[], EngineT]) -> EngineT:

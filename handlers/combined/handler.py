@@ -1,6 +1,5 @@
 """Both models in one worker: the orchestrator's request and result without the orchestrator."""
 
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +11,13 @@ from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 from common.contract import OrchestrationRequest, SpanIn
 from common.earlier_words import earlier_heard, earlier_report
-from common.logs import set_up_logs
+from common.idempotency import SharedRuns
+from common.job import Boundary, boundary_of, check_webhook
 from common.naming.unnamed_speakers import NAMING_SHARE, check_naming
 from common.progress import Tick, part_of
 from common.repair import REPAIR_SHARE
-from common.runpod_loop import post_progress, serve
-from common.settings import NamingSettings, Settings, load_settings
+from common.runpod_loop import post_progress
+from common.settings import NamingSettings, Settings
 from handlers.combined.naming import named
 from handlers.combined.repair import attempted, repaired
 from handlers.device import let_others_compute
@@ -30,7 +30,7 @@ from handlers.transcription.engine import TranscriptionEngine
 from handlers.transcription.handler import find_engine as find_transcription
 from handlers.transcription.handler import report
 from handlers.transcription.spans import transcribe_spans
-from handlers.worker import Worker, load_or_exit
+from handlers.worker import Worker, load_or_exit, serve_worker, settings_of_process
 
 NO_NAMING = NamingSettings()
 Found = tuple[Heard, dict[str, Any], Spoken | None]  # the words, the report on them, the speakers if asked for
@@ -61,8 +61,11 @@ def transcribe_and_diarize(
     return orchestrated_answer(request, heard=heard, transcription=about, diarization=spoken, names=names)
 
 
-def check_request(engine: DiarizationEngine, request: OrchestrationRequest, *, naming: NamingSettings) -> None:
+def check_request(
+    engine: DiarizationEngine, request: OrchestrationRequest, *, naming: NamingSettings, boundary: Boundary
+) -> None:
     """Raise InvalidInputError for a request that cannot be met, as the orchestrator and its children do."""
+    check_webhook(request, boundary)
     check_naming(request, available=bool(naming.url))
     if request.diarize and not without_speakers(request):
         check_known(engine, request)
@@ -130,28 +133,31 @@ def combined_worker(
     post: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]] = post_progress,
 ) -> Worker[OrchestrationRequest]:
     """Return the RunPod handler of both engines."""
+    boundary = boundary_of(settings, webhooks=True)
     return Worker(
         name="combined",
         request_type=OrchestrationRequest,
         infer=partial(transcribe_and_diarize, transcription, diarization, naming=settings.naming),
         limits=settings.limits,
         post_progress=post,
-        check=partial(check_request, diarization, naming=settings.naming),
+        check=partial(check_request, diarization, naming=settings.naming, boundary=boundary),
         further_audio=voice_sources,
         without_further=without_speakers,
+        boundary=boundary,
+        runs=SharedRuns(),
     )
 
 
 def main() -> None:
     """Run the worker until it is told to stop."""
-    set_up_logs()
+    settings = settings_of_process()
     let_others_compute()
-    settings = load_or_exit(lambda: load_settings(os.environ))
     # both are found before one is loaded: a mistake in the settings is to be heard of within a second
     load_diarization = load_or_exit(lambda: find_diarization(settings.diarization))
     load_transcription = load_or_exit(lambda: find_transcription(settings.transcription))
     diarization, transcription = load_or_exit(load_diarization), load_or_exit(load_transcription)
-    serve(combined_worker(transcription, diarization, settings=settings))
+    worker = combined_worker(transcription, diarization, settings=settings)
+    serve_worker(worker, settings)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The diarization worker: audio in, who spoke when out."""
 
-import os
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from types import MappingProxyType
@@ -10,11 +9,10 @@ from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE, AudioLimits
 from common.contract import DiarizationFields, DiarizationRequest
 from common.formats import rttm_of_turns
-from common.logs import set_up_logs
+from common.job import Boundary, boundary_of
 from common.progress import Tick, part_of
 from common.results import DiarizationResult, TurnOut
-from common.runpod_loop import post_progress, serve
-from common.settings import load_settings
+from common.runpod_loop import post_progress
 from common.talk_time import talk_time
 from common.timeline import Turn
 from handlers.device import let_others_compute
@@ -22,7 +20,7 @@ from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerC
 from handlers.diarization.engines import find_engine
 from handlers.diarization.known import check_known, known_voices, recognised, voice_sources
 from handlers.further_audio import FurtherAudio, usable
-from handlers.worker import Worker, load_or_exit
+from handlers.worker import Worker, load_or_exit, serve_worker, settings_of_process
 
 
 def diarize(
@@ -114,6 +112,7 @@ def diarization_worker(
     engine: DiarizationEngine,
     *,
     limits: AudioLimits,
+    boundary: Boundary | None = None,
     post: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]] = post_progress,
 ) -> Worker[DiarizationRequest]:
     """Return the RunPod handler of one engine."""
@@ -125,16 +124,17 @@ def diarization_worker(
         post_progress=post,
         check=partial(check_known, engine),
         further_audio=voice_sources,
+        boundary=boundary or Boundary(),
     )
 
 
 def main() -> None:
     """Run the worker until it is told to stop."""
-    set_up_logs()
+    settings = settings_of_process()
     let_others_compute()
-    settings = load_or_exit(lambda: load_settings(os.environ))
     engine = load_or_exit(load_or_exit(lambda: find_engine(settings.diarization)))
-    serve(diarization_worker(engine, limits=settings.limits))
+    worker = diarization_worker(engine, limits=settings.limits, boundary=boundary_of(settings))
+    serve_worker(worker, settings)
 
 
 if __name__ == "__main__":

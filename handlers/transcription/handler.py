@@ -1,6 +1,5 @@
 """The transcription worker: audio in, words with times out, merged with the speakers if the caller knows them."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,16 +10,16 @@ from numpy.typing import NDArray
 from common.answer import Heard, build_answer
 from common.audio.limits import SAMPLE_RATE
 from common.contract import TranscriptionRequest
-from common.logs import set_up_logs
+from common.job import boundary_of
 from common.progress import Tick
-from common.runpod_loop import post_progress, serve
-from common.settings import TranscriptionSettings, load_settings
+from common.runpod_loop import post_progress
+from common.settings import TranscriptionSettings
 from common.timeline import SpeakerTurns
 from handlers.device import let_others_compute
 from handlers.transcription import parakeet, whisper
 from handlers.transcription.engine import TranscriptionEngine
 from handlers.transcription.spans import transcribe_spans
-from handlers.worker import Worker, load_or_exit
+from handlers.worker import Worker, load_or_exit, serve_worker, settings_of_process
 
 
 def find_engine(settings: TranscriptionSettings) -> Callable[[], TranscriptionEngine]:
@@ -58,9 +57,8 @@ def report(engine: TranscriptionEngine) -> dict[str, Any]:
 
 def main() -> None:
     """Run the worker until it is told to stop."""
-    set_up_logs()
+    settings = settings_of_process()
     let_others_compute()
-    settings = load_or_exit(lambda: load_settings(os.environ))
     engine = load_or_exit(load_or_exit(lambda: find_engine(settings.transcription)))
     worker = Worker(
         name="transcription",
@@ -68,8 +66,9 @@ def main() -> None:
         infer=partial(transcribe, engine),
         limits=settings.limits,
         post_progress=post_progress,
+        boundary=boundary_of(settings),
     )
-    serve(worker)
+    serve_worker(worker, settings)
 
 
 if __name__ == "__main__":

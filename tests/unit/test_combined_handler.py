@@ -57,7 +57,7 @@ def test_progress_is_that_of_both_models(fields, halves):
 
 def test_both_models_are_found_before_one_is_loaded(monkeypatch):
     settings = load_settings({"PARLEY_PROFILE": "laptop", "WHISPER_MODEL_SIZE": "huge"})
-    monkeypatch.setattr(handler, "load_settings", lambda _env: settings)
+    monkeypatch.setattr(handler, "settings_of_process", lambda: settings)
     monkeypatch.setattr(handler, "find_diarization", lambda _settings: lambda: pytest.fail("loaded"))
     with pytest.raises(SystemExit) as caught:
         handler.main()

@@ -9,7 +9,7 @@ import pytest
 from common.audio.limits import AudioLimits
 from common.contract import DiarizationRequest, OrchestrationRequest, TranscriptionRequest, parse_request
 from common.errors import EndpointError, EngineError, parse_runpod_error
-from common.job import answer_job
+from common.job import Boundary, answer_job
 from common.settings import load_settings
 from handlers import further_audio
 from handlers.combined.handler import combined_worker
@@ -47,7 +47,7 @@ class WorkerEndpoint:
             name=name, request_type=request_type, infer=infer, limits=AudioLimits(), post_progress=no_post, **more
         )
 
-    async def run(self, job_input, *, deadline_s, on_progress=None):
+    async def run(self, job_input, *, deadline_s, on_progress=None, options=None):
         output = await self.worker({"id": "job-1", "input": job_input})
         if "error" in output:
             remote = parse_runpod_error(output["error"])
@@ -68,7 +68,7 @@ async def orchestrated(fields):
         request = parse_request(OrchestrationRequest, asked["input"])
         return await orchestrate(request, **endpoints, deadline_s=60)
 
-    return await answer_job(job(response_format="json", **fields), answer, worker="orchestrator")
+    return await answer_job(job(response_format="json", **fields), answer, worker="orchestrator", boundary=Boundary())
 
 
 def told(answer):
