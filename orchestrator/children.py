@@ -1,6 +1,7 @@
 """The child jobs of one orchestration: their clock, their times, their merged progress, their answers checked."""
 
 import contextlib
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,22 +11,33 @@ from pydantic import ValidationError
 
 from common.coverage import Span, duration_s, union
 from common.errors import EndpointError
+from common.metrics import JobMetrics
+from common.progress import OnProgress
 from common.results import WorkerReport
-from orchestrator.endpoints import Endpoint, OnProgress
+from orchestrator.endpoints import Endpoint, JobOptions, JobResult
 
 KEPT_S = 10.0  # of the deadline, to stop what does not end and to answer with what there is
+MERGE_SHARE, MERGE_S = 0.02, 2.0  # of the deadline, at most, kept for what comes after the children
 
 
 @dataclass(slots=True)
 class Children:
-    """The child jobs of one orchestration; `shares` are the parts of them in the whole progress, by name."""
+    """The child jobs of one orchestration; `shares` are the parts of them in the whole progress, by name.
+
+    All of them carry `request_id`; `key` makes each one job only, also where the orchestration is begun again after
+    its worker was lost.
+    """
 
     deadline_s: float
     on_progress: OnProgress | None
     shares: Mapping[str, float]
+    request_id: str
+    key: str
+    metrics: JobMetrics | None = None
     started: float = field(default_factory=time.monotonic)
     timings: dict[str, float] = field(default_factory=dict)
     progress: dict[str, float] = field(default_factory=dict)
+    billed_s: dict[str, float] = field(default_factory=dict)
     _busy: list[Span] = field(default_factory=list)
 
     def elapsed_s(self) -> float:
@@ -55,17 +67,26 @@ class Children:
         self.timings[f"{name}_start_s"] = round(started_s, 4)
         try:
             result = await endpoint.run(
-                job_input,
-                deadline_s=deadline_s or self.left_s(),
+                {**job_input, "request_id": self.request_id},
+                deadline_s=deadline_s or self.left_s() - min(MERGE_S, self.deadline_s * MERGE_SHARE),
                 on_progress=lambda part: self._advance(name, part.get("progress")),
+                options=JobOptions(idempotency_key=child_key(self.key, name)),
             )
         finally:
             self._busy.append((started_s, self.elapsed_s()))
         self._advance(name, 1.0)
+        output = checked_output(endpoint.name, result.output, expected)
+        self._book(name, endpoint.name, result, cold_start_s=output["timings"].get("cold_start_s", 0.0))
+        return output
+
+    def _book(self, name: str, endpoint: str, result: JobResult, *, cold_start_s: float) -> None:
         self.timings[f"{name}_end_s"] = round(self.elapsed_s(), 4)
         self.timings[f"{name}_queue_s"] = result.queue_s
+        self.timings[f"{name}_cold_start_s"] = cold_start_s
         self.timings[f"{name}_execution_s"] = result.execution_s
-        return checked_output(endpoint.name, result.output, expected)
+        self.billed_s[endpoint] = self.billed_s.get(endpoint, 0.0) + cold_start_s + result.execution_s
+        if self.metrics is not None:
+            self.metrics.child_ended(endpoint=endpoint, queue_s=result.queue_s, execution_s=result.execution_s)
 
     @contextlib.contextmanager
     def waiting(self, name: str) -> Iterator[None]:
@@ -91,6 +112,11 @@ class Children:
         self.progress[name] = max(self.progress[name], min(float(fraction), 1.0))
         total = sum(self.shares[child] * done for child, done in self.progress.items())
         self.on_progress({"stage": " · ".join(self.progress), "progress": round(total, 3), **self.progress})
+
+
+def child_key(key: str, name: str) -> str:
+    """Return the idempotency key of a child job, of any length of the orchestration's own `key`."""
+    return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.{name}"
 
 
 def checked_output(name: str, output: object, expected: type[WorkerReport]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""One remote endpoint that speaks RunPod's HTTP: submit, wait with progress, cancel."""
+"""One remote endpoint that speaks RunPod's HTTP: submit, wait with progress, cancel, health."""
 
 import asyncio
 import contextlib
-import io
 import json
 import logging
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,33 +15,51 @@ import aiohttp
 from common.errors import (
     ConfigurationError,
     DeadlineExceededError,
-    EndpointAuthError,
     EndpointBusyError,
     EndpointError,
     EndpointNotFoundError,
     EndpointUnreachableError,
     InputTooLargeError,
     JobCancelledError,
+    ParleyError,
     parse_runpod_error,
 )
 from common.logs import log_event
+from common.packed_results import unpacked
+from common.progress import OnProgress
+from common.retries import backoffs
 from common.settings import EndpointSettings
+from orchestrator.endpoint_http import EndpointHttp
+from orchestrator.polling import Polling
+from orchestrator.submission import Submission, job_id_in
 
-OnProgress = Callable[[dict[str, Any]], None]
-
-SUBMIT_TIMEOUT_S = 120.0  # the body may be 10 MB over a slow line
-REQUEST_TIMEOUT_S = 30.0
-CANCEL_TIMEOUT_S = 10.0
-SUBMIT_ATTEMPTS, FIRST_BACKOFF_S = 4, 0.5
-FIRST_POLL_S, LAST_POLL_S, POLL_GROWTH = 0.1, 2.0, 1.06  # a result is found at most 6 % late
-POLL_PATIENCE_S = 120.0  # how long an endpoint may answer nothing sensible
+HEALTH_TIMEOUT_S = 5.0
+CANCEL_TIMEOUT_S = 10.0  # kept of a deadline to stop what does not end, or a fifth of it
+CANCEL_SHARE = 0.2
 RUN_BODY_BYTES = 10 * 1000 * 1000  # what RunPod takes at /run
 RUNSYNC_BODY_BYTES = 20 * 1000 * 1000  # and at /runsync
 RUNSYNC_PATH = "runsync?wait=1000"  # answers within a second, so that the job can be polled and cancelled
-FINAL_STATES = {"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}
 SHORTEST_EXECUTION_MS, SHORTEST_TTL_MS, LONGEST_MS = 5_000, 10_000, 7 * 24 * 3600 * 1000  # RunPod's own bounds
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """What the platform is told of a job beside its input.
+
+    `idempotency_key` makes submissions with one key one job, where the platform knows keys. Seconds left out are the
+    deadline; `webhook` is a URL that the platform itself tells of the job's end, without a signature.
+    """
+
+    idempotency_key: str | None = None
+    execution_timeout_s: float | None = None
+    ttl_s: float | None = None
+    low_priority: bool = False
+    webhook: str | None = None
+
+
+PLAIN = JobOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +70,18 @@ class JobResult:
     output: Any
     queue_s: float
     execution_s: float
+    worker_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointHealth:
+    """How many jobs and workers an endpoint has."""
+
+    jobs_in_queue: int
+    jobs_in_progress: int
+    workers_ready: int
+    workers_running: int
+    workers_initializing: int
 
 
 class Endpoint(Protocol):
@@ -60,7 +90,12 @@ class Endpoint(Protocol):
     name: str
 
     async def run(
-        self, job_input: dict[str, Any], *, deadline_s: float, on_progress: OnProgress | None = None
+        self,
+        job_input: dict[str, Any],
+        *,
+        deadline_s: float,
+        on_progress: OnProgress | None = None,
+        options: JobOptions = PLAIN,
     ) -> JobResult:
         """Return the result within `deadline_s` seconds; cancels the remote job when it cannot, or when cancelled.
 
@@ -69,15 +104,11 @@ class Endpoint(Protocol):
         ...
 
 
-class _NeverSentError(EndpointUnreachableError):
-    """No connection was made, so that the request may be sent again without running a job twice."""
-
-
 class RunPodEndpoint:
     """A RunPod serverless endpoint, or one of the local platform.
 
     `submit_by` is `run` or `runsync`. Bodies above what /run takes go by /runsync, which takes 20 MB but keeps the
-    result for a minute only.
+    result for a minute only. A result that was too big is fetched from where the worker has put it.
     """
 
     def __init__(
@@ -89,163 +120,181 @@ class RunPodEndpoint:
         api_key: str,
         session: aiohttp.ClientSession,
         submit_by: str = "run",
+        allow_private_addresses: bool = False,
     ) -> None:
         self.name = name
+        self._allow_private_addresses = allow_private_addresses
         self._submit_by = submit_by
-        self._url = f"{base_url.rstrip('/')}/{endpoint_id}"
-        self._headers = {"Content-Type": "application/json"}
-        if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
-        self._session = session
+        url = f"{base_url.rstrip('/')}/{endpoint_id}"
+        self._http = EndpointHttp(name=name, url=url, api_key=api_key, session=session)
+        self._polling = Polling(self._http, name=name)
 
     async def run(
-        self, job_input: dict[str, Any], *, deadline_s: float, on_progress: OnProgress | None = None
+        self,
+        job_input: dict[str, Any],
+        *,
+        deadline_s: float,
+        on_progress: OnProgress | None = None,
+        options: JobOptions = PLAIN,
     ) -> JobResult:
         """Submit, poll with growing intervals, return the result; see Endpoint.run."""
-        submission = asyncio.ensure_future(self.submit(job_input, deadline_s=deadline_s))
+        if deadline_s <= 0:
+            raise DeadlineExceededError(f"no time is left for the {self.name} endpoint; raise JOB_DEADLINE_SECONDS")
+        submission = self._submission(job_input, deadline_s, options)
+        accepted = asyncio.ensure_future(self._accepted(submission, job_input))
+        kept_s = min(CANCEL_TIMEOUT_S, deadline_s * CANCEL_SHARE)
+        try:
+            async with asyncio.timeout(deadline_s - kept_s):
+                final = await self._polling.final_status(await asyncio.shield(accepted), on_progress)
+        except TimeoutError:
+            abandoning = self._abandon(submission, accepted, within_s=kept_s)
+            where, _ = await asyncio.gather(self._whereabouts(within_s=kept_s), _to_its_end(abandoning))
+            raise self._too_late(deadline_s, where) from None
+        except BaseException:
+            await _to_its_end(self._abandon(submission, accepted, within_s=kept_s))
+            raise
+        return await self._result(final)
+
+    async def submit(self, job_input: dict[str, Any], *, deadline_s: float, options: JobOptions = PLAIN) -> str:
+        """Queue a job and return its id; it may take until `deadline_s` seconds after that.
+
+        A job that may have been accepted is never submitted twice. Raises SubmissionUnknownError when the answer was
+        lost and it cannot be found out whether there is a job.
+        """
+        submission = self._submission(job_input, deadline_s, options)
+        accepted = asyncio.ensure_future(self._accepted(submission, job_input))
+        try:
+            return str((await asyncio.shield(accepted))["id"])
+        except asyncio.CancelledError:
+            await _to_its_end(self._abandon(submission, accepted, within_s=CANCEL_TIMEOUT_S))
+            raise
+
+    async def wait(self, job_id: str, *, deadline_s: float, on_progress: OnProgress | None = None) -> JobResult:
+        """Return the result of a job that was submitted before; the job runs on when this gives up or is cancelled."""
         try:
             async with asyncio.timeout(deadline_s):
-                job_id = await asyncio.shield(submission)
-                final = await self._final_status(job_id, on_progress)
+                final = await self._polling.final_status({"id": job_id}, on_progress)
         except TimeoutError:
-            await self._abandon(submission)
-            raise DeadlineExceededError(
-                f"the {self.name} endpoint did not answer within {deadline_s:.0f} s; "
-                "look at its queue and workers, or raise JOB_DEADLINE_SECONDS"
-            ) from None
-        except BaseException:
-            await asyncio.shield(self._abandon(submission))
-            raise
-        return self._result(job_id, final)
-
-    async def submit(self, job_input: dict[str, Any], *, deadline_s: float) -> str:
-        """Queue a job by POST and return its id.
-
-        Sent again only after 429 or when no connection was made: a job that may have been accepted is never
-        submitted twice.
-        """
-        policy = {
-            "executionTimeout": _bounded_ms(deadline_s, SHORTEST_EXECUTION_MS),
-            "ttl": _bounded_ms(deadline_s, SHORTEST_TTL_MS),
-        }
-        body = json.dumps({"input": job_input, "policy": policy}).encode()
-        path = RUNSYNC_PATH if self._submit_by == "runsync" or len(body) > RUN_BODY_BYTES else "run"
-        try:
-            answer = await self._sent_once(path, body)
-        except InputTooLargeError as error:
-            raise _blaming_the_largest(error, job_input) from None
-        job_id = answer.get("id")
-        if not (isinstance(job_id, str) and job_id):
-            raise EndpointError(f"the {self.name} endpoint did not accept the job; check its id", endpoint=self.name)
-        return job_id
-
-    async def _sent_once(self, path: str, body: bytes) -> dict[str, Any]:
-        for attempt in range(1, SUBMIT_ATTEMPTS):
-            try:
-                return await self._request("POST", path, body, SUBMIT_TIMEOUT_S)
-            except (EndpointBusyError, _NeverSentError):
-                await asyncio.sleep(FIRST_BACKOFF_S * 2 ** (attempt - 1))
-        return await self._request("POST", path, body, SUBMIT_TIMEOUT_S)
+            raise self._too_late(deadline_s, "; it still runs") from None
+        return await self._result(final)
 
     async def cancel(self, job_id: str) -> None:
-        """Ask the endpoint to stop a job; a job that has already ended is left as it is."""
-        with contextlib.suppress(EndpointNotFoundError):
-            await self._request("POST", f"cancel/{job_id}", None, CANCEL_TIMEOUT_S)
-        log_event(logger, "child_cancelled", endpoint=self.name, job_id=job_id)
+        """Stop a job; one that has already ended is left as it is.
 
-    async def _abandon(self, submission: "asyncio.Future[str]") -> None:
-        """Stop the job that `submission` has made or is about to make, so that nothing runs that nobody waits for."""
-        await asyncio.wait([submission], timeout=CANCEL_TIMEOUT_S)
-        if not submission.done():
-            submission.cancel()
-            log_event(logger, "submission_abandoned", endpoint=self.name)
-        elif not submission.cancelled() and submission.exception() is None:
-            with contextlib.suppress(EndpointError):
-                await self.cancel(submission.result())
-
-    async def _final_status(self, job_id: str, on_progress: OnProgress | None) -> dict[str, Any]:
-        pause_s, last_answer = FIRST_POLL_S, time.monotonic()
+        Asked again until it is answered, for that does no harm. Raises EndpointError when it never is.
+        """
+        pauses = backoffs()
+        patient_until = time.monotonic() + CANCEL_TIMEOUT_S
         while True:
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * POLL_GROWTH, LAST_POLL_S)
             try:
-                status = await self._status(job_id)
+                with contextlib.suppress(EndpointNotFoundError):
+                    await self._http.ask("POST", f"cancel/{job_id}", timeout_s=CANCEL_TIMEOUT_S / 2)
             except (EndpointBusyError, EndpointUnreachableError) as error:
-                log_event(logger, "poll_failed", endpoint=self.name, job_id=job_id, code=error.code)
-                if time.monotonic() - last_answer > POLL_PATIENCE_S:
+                pause_s = max(next(pauses), error.retry_after_s or 0.0)
+                if time.monotonic() + pause_s > patient_until:
                     raise
+                await asyncio.sleep(pause_s)
                 continue
-            last_answer = time.monotonic()
-            if status["status"] in FINAL_STATES:
-                return status
-            if on_progress is not None and isinstance(status.get("output"), dict):
-                _tell(on_progress, status["output"])
+            log_event(logger, "child_cancelled", endpoint=self.name, job_id=job_id)
+            return
 
-    async def _status(self, job_id: str) -> dict[str, Any]:
-        status = await self._request("GET", f"status/{job_id}", None, REQUEST_TIMEOUT_S)
-        if not isinstance(status.get("status"), str):
-            raise EndpointUnreachableError(f"the {self.name} endpoint sent no job status", endpoint=self.name)
-        return status
+    async def health(self) -> EndpointHealth:
+        """Return how many jobs wait and run and how many workers there are."""
+        body = (await self._http.ask("GET", "health", timeout_s=HEALTH_TIMEOUT_S)).body
+        jobs, workers = _counts(body.get("jobs")), _counts(body.get("workers"))
+        return EndpointHealth(
+            jobs_in_queue=jobs.get("inQueue", 0),
+            jobs_in_progress=jobs.get("inProgress", 0),
+            workers_ready=workers.get("ready", workers.get("idle", 0)),
+            workers_running=workers.get("running", 0),
+            workers_initializing=workers.get("initializing", 0),
+        )
 
-    def _result(self, job_id: str, final: dict[str, Any]) -> JobResult:
+    def _submission(self, job_input: dict[str, Any], deadline_s: float, options: JobOptions) -> Submission:
+        body = json.dumps({"input": job_input, **_platform_fields(options, deadline_s)}).encode()
+        path = RUNSYNC_PATH if self._submit_by == "runsync" or len(body) > RUN_BODY_BYTES else "run"
+        key = options.idempotency_key or uuid.uuid4().hex
+        return Submission(self._http, name=self.name, path=path, body=body, key=key)
+
+    async def _accepted(self, submission: Submission, job_input: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer = await submission.accepted()
+        except InputTooLargeError as error:
+            raise _blaming_the_largest(error, job_input) from None
+        self._polling.note(answer)
+        return answer.body
+
+    async def _abandon(
+        self, submission: Submission, accepted: "asyncio.Future[dict[str, Any]]", *, within_s: float
+    ) -> None:
+        """Stop the job that `submission` has made or is about to make, so that nothing runs that nobody waits for."""
+        submission.give_up()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    if job_id := await self._job_made(submission, accepted, within_s / 2):
+                        await self.cancel(job_id)
+                        return
+        except ParleyError as error:
+            log_event(logger, "job_abandoned", endpoint=self.name, code=error.code)
+        finally:
+            accepted.cancel()
+            await asyncio.wait([accepted])
+            if not accepted.cancelled():
+                accepted.exception()  # retrieved: nobody asks for it any more
+
+    async def _job_made(
+        self, submission: Submission, accepted: "asyncio.Future[dict[str, Any]]", patience_s: float
+    ) -> str | None:
+        await asyncio.wait([accepted], timeout=patience_s)
+        if not accepted.done():
+            found = await submission.found()  # what was sent may have arrived all the same
+            return job_id_in(found.body) if found else None
+        return None if accepted.cancelled() or accepted.exception() else job_id_in(accepted.result())
+
+    async def _result(self, final: dict[str, Any]) -> JobResult:
         state = final["status"]
         if state == "COMPLETED":
             return JobResult(
-                job_id=job_id,
-                output=final.get("output"),
+                job_id=final["id"],
+                output=await self._unpacked(final.get("output")),
                 queue_s=_seconds(final.get("delayTime")),
                 execution_s=_seconds(final.get("executionTime")),
+                worker_id=final.get("workerId"),
             )
         if state == "CANCELLED":
             raise JobCancelledError(f"the job was cancelled on the {self.name} endpoint")
-        if state == "TIMED_OUT":
-            raise DeadlineExceededError(f"the job ran out of time on the {self.name} endpoint")
         remote = parse_runpod_error(final.get("error"))
+        if state == "TIMED_OUT":
+            reason = f": {remote['message']}" if final.get("error") else "; raise JOB_DEADLINE_SECONDS"
+            raise DeadlineExceededError(f"the job ran out of time on the {self.name} endpoint{reason}")
         raise EndpointError(str(remote["message"]), endpoint=self.name, remote=remote)
 
-    async def _request(self, method: str, path: str, body: bytes | None, timeout_s: float) -> dict[str, Any]:
+    async def _unpacked(self, output: object) -> object:
         try:
-            async with self._session.request(
-                method,
-                f"{self._url}/{path}",
-                data=None if body is None else io.BytesIO(body),  # streamed: it may have 20 MB
-                headers=self._headers,
-                timeout=aiohttp.ClientTimeout(total=timeout_s),
-            ) as response:
-                self._check_status(response.status)
-                answer = await response.json(content_type=None)
-        except aiohttp.ClientConnectorError:
-            raise _NeverSentError(f"the {self.name} endpoint cannot be reached", endpoint=self.name) from None
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            raise EndpointUnreachableError(
-                f"the {self.name} endpoint broke off its answer", endpoint=self.name
+            return await unpacked(output, allow_private_addresses=self._allow_private_addresses)
+        except ValueError as error:
+            raise EndpointError(
+                f"the {self.name} endpoint's result cannot be used: {error}", endpoint=self.name
             ) from None
-        if not isinstance(answer, dict):
-            raise EndpointUnreachableError(f"the {self.name} endpoint sent no JSON object", endpoint=self.name)
-        return answer
 
-    def _check_status(self, status: int) -> None:
-        if status in (401, 403):
-            raise EndpointAuthError(
-                f"the {self.name} endpoint refused the API key; set RUNPOD_API_KEY to a key that may use it",
-                endpoint=self.name,
-            )
-        if status == 404:
-            raise EndpointNotFoundError(
-                f"the {self.name} endpoint, or the job on it, does not exist (any more); check its endpoint id",
-                endpoint=self.name,
-            )
-        if status == 413:
-            raise InputTooLargeError(
-                f"the request is too large for the {self.name} endpoint; pass recordings as http(s) URLs",
-                param="audio",
-            )
-        if status == 429:
-            raise EndpointBusyError(f"the {self.name} endpoint is rate limited", endpoint=self.name)
-        if status >= 500:
-            raise EndpointUnreachableError(f"the {self.name} endpoint answered {status}", endpoint=self.name)
-        if status >= 400:
-            raise EndpointError(f"the {self.name} endpoint refused the request ({status})", endpoint=self.name)
+    def _too_late(self, deadline_s: float, where: str) -> DeadlineExceededError:
+        return DeadlineExceededError(
+            f"the {self.name} endpoint did not answer within {deadline_s:.0f} s{where}; "
+            "look at its queue and workers, or raise JOB_DEADLINE_SECONDS"
+        )
+
+    async def _whereabouts(self, *, within_s: float) -> str:
+        """Return what the endpoint's health says of a job that did not end, as part of a sentence."""
+        try:
+            async with asyncio.timeout(within_s):
+                health = await self.health()
+        except (ParleyError, TimeoutError):
+            return ""
+        return (
+            f" ({health.jobs_in_queue} jobs wait there, {health.jobs_in_progress} run; "
+            f"{health.workers_ready + health.workers_running} workers are up, {health.workers_initializing} start)"
+        )
 
 
 def configured_endpoint(
@@ -268,7 +317,26 @@ def configured_endpoint(
         api_key=settings.api_key,
         session=session,
         submit_by=submit_by,
+        allow_private_addresses=settings.allow_private_addresses,
     )
+
+
+def _platform_fields(options: JobOptions, deadline_s: float) -> dict[str, Any]:
+    policy: dict[str, Any] = {
+        "executionTimeout": _bounded_ms(options.execution_timeout_s or deadline_s, SHORTEST_EXECUTION_MS),
+        "ttl": _bounded_ms(options.ttl_s or deadline_s, SHORTEST_TTL_MS),
+    }
+    if options.low_priority:
+        policy["lowPriority"] = True
+    return {"policy": policy, "webhook": options.webhook} if options.webhook else {"policy": policy}
+
+
+async def _to_its_end(work: Awaitable[None]) -> None:
+    """Wait for `work`, which is bounded, however often this task is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
 
 
 def _blaming_the_largest(error: InputTooLargeError, job_input: dict[str, Any]) -> InputTooLargeError:
@@ -278,11 +346,9 @@ def _blaming_the_largest(error: InputTooLargeError, job_input: dict[str, Any]) -
     return InputTooLargeError(f"{error.message}, or fewer words: these are most of it", param="words")
 
 
-def _tell(on_progress: OnProgress, progress: dict[str, Any]) -> None:
-    try:
-        on_progress(progress)
-    except Exception:  # the caller's own code: its faults must not end a job that is paid for
-        logger.exception("progress_callback_failed")
+def _counts(given: object) -> dict[str, int]:
+    counts = given if isinstance(given, dict) else {}
+    return {name: value for name, value in counts.items() if isinstance(value, int)}
 
 
 def _seconds(milliseconds: object) -> float:

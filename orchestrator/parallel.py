@@ -6,7 +6,7 @@ from typing import Any
 
 from common.answer import Spoken, diarized_turns
 from common.contract import OrchestrationRequest
-from common.errors import ParleyError
+from common.errors import JobCancelledError, ParleyError
 from common.results import DiarizationResult, WorkerReport
 from orchestrator.child_jobs import diarization_input, transcription_input
 from orchestrator.children import Children
@@ -32,13 +32,13 @@ async def both(
 async def diarized(children: Children, request: OrchestrationRequest, endpoint: Endpoint) -> Spoken:
     """Return the diarization endpoint's result, or its error where the request says `degrade`; else raises it.
 
-    More speakers than words can be merged with are an error, too.
+    More speakers than words can be merged with are an error, too. A job that somebody has cancelled is always raised.
     """
     try:
         result = await children.run("diarization", endpoint, diarization_input(request), DiarizationResult)
         await asyncio.to_thread(diarized_turns, result)  # raises for too many speakers
     except ParleyError as error:
-        if request.on_diarization_failure == "degrade":
+        if request.on_diarization_failure == "degrade" and not isinstance(error, JobCancelledError):
             return error
         raise
     return result

@@ -1,19 +1,26 @@
 """Words and speakers, the repair of speech without words, names, the merge: the one place that knows the order."""
 
 import asyncio
+import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from common.answer import Heard, Spoken, diarized_turns, orchestrated_answer
 from common.contract import OrchestrationRequest
+from common.cost import cost
 from common.coverage import coverage_warnings
 from common.earlier_words import earlier_heard, earlier_report
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, DeadlineExceededError
+from common.idempotency import content_digest
+from common.metrics import JobMetrics
 from common.naming.unnamed_speakers import NAMING_SHARE, AskForNames, check_naming, names_found
+from common.progress import OnProgress
 from common.repair import REPAIR_SHARE
+from common.settings import PriceSettings
 from orchestrator.child_jobs import heard_in
 from orchestrator.children import KEPT_S, Children
-from orchestrator.endpoints import Endpoint, OnProgress
+from orchestrator.endpoints import Endpoint
 from orchestrator.parallel import both, diarized
 from orchestrator.repair_job import REPAIR, repaired
 
@@ -28,6 +35,21 @@ class Found(NamedTuple):
     spoken: Spoken | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orchestration:
+    """What an orchestration is besides its request: its name and its books.
+
+    `key` makes its child jobs the same ones when it is begun again; the request's idempotency key if it has one, else
+    something of this one alone.
+    """
+
+    request_id: str
+    key: str
+    prices: PriceSettings = field(default_factory=PriceSettings)
+    metrics: JobMetrics | None = None
+    cold_start_s: float = 0.0
+
+
 async def orchestrate(
     request: OrchestrationRequest,
     *,
@@ -36,6 +58,7 @@ async def orchestrate(
     deadline_s: float,
     naming: AskForNames | None = None,
     on_progress: OnProgress | None = None,
+    run: Orchestration | None = None,
 ) -> dict[str, Any]:
     """Return the speaker-attributed result of `request` within `deadline_s` seconds.
 
@@ -50,12 +73,48 @@ async def orchestrate(
     ConfigurationError for an endpoint that is missing before any child starts, then the first child's ParleyError.
     """
     check_naming(request, available=naming is not None)
-    children = Children(deadline_s=deadline_s, on_progress=on_progress, shares=_shares(request))
     speakers = _needed("diarization", diarization) if request.diarize else None
-    if request.words is not None:
-        found = await _rediarized(children, request, _needed("diarization", speakers))
+    words = _needed("transcription", transcription) if request.words is None else None
+    run = run or orchestration_of(request)
+    children = Children(
+        deadline_s=deadline_s,
+        on_progress=on_progress,
+        shares=_shares(request),
+        request_id=run.request_id,
+        key=run.key,
+        metrics=run.metrics,
+    )
+    try:
+        async with asyncio.timeout(deadline_s):
+            answer = await _attributed(children, request, speakers, words, naming)
+    except TimeoutError:
+        raise DeadlineExceededError(
+            f"the request was not done within {deadline_s:.0f} s; raise JOB_DEADLINE_SECONDS"
+        ) from None
+    seconds = {**children.billed_s, "orchestrator": run.cold_start_s + children.elapsed_s()}
+    charged = cost(run.prices, seconds)
+    return {**answer, "request_id": run.request_id, **({} if charged is None else {"cost": charged})}
+
+
+def orchestration_of(request: OrchestrationRequest, *, prices: PriceSettings | None = None) -> Orchestration:
+    """Return what an orchestration is that runs outside a worker: of the request alone."""
+    key = request.idempotency_key or uuid.uuid4().hex
+    # begun again under its key it is to ask for the same child jobs, which the id is part of
+    request_id = request.request_id or content_digest(key)[:32]
+    return Orchestration(request_id=request_id, key=key, prices=prices or PriceSettings())
+
+
+async def _attributed(
+    children: Children,
+    request: OrchestrationRequest,
+    diarization: Endpoint | None,
+    transcription: Endpoint | None,
+    naming: AskForNames | None,
+) -> dict[str, Any]:
+    if transcription is None:
+        found = await _rediarized(children, request, _needed("diarization", diarization))
     else:
-        found = await _transcribed(children, request, speakers, _needed("transcription", transcription))
+        found = await _transcribed(children, request, diarization, transcription)
     names, warnings = await _named(children, request, found, naming)
     children.finish()
     merge_started_s = children.elapsed_s()

@@ -14,7 +14,8 @@ from common.errors import (
     InputTooLargeError,
     JobCancelledError,
 )
-from orchestrator import endpoints
+from common import retries
+from orchestrator import endpoints, polling, submission
 from orchestrator.endpoints import RunPodEndpoint
 from tests.support.scripted_server import scripted_server
 
@@ -24,9 +25,9 @@ DONE = {"id": "job-1", "status": "COMPLETED", "output": {"text": "hi"}, "delayTi
 
 @pytest.fixture(autouse=True)
 def fast_polls(monkeypatch):
-    monkeypatch.setattr(endpoints, "FIRST_POLL_S", 0.01)
-    monkeypatch.setattr(endpoints, "LAST_POLL_S", 0.02)
-    monkeypatch.setattr(endpoints, "FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr(polling, "FIRST_POLL_S", 0.01)
+    monkeypatch.setattr(polling, "LAST_POLL_S", 0.02)
+    monkeypatch.setattr(retries, "FIRST_BACKOFF_S", 0.01)
 
 
 async def call(script, *, job_input=None, deadline_s=5.0, on_progress=None):
@@ -61,7 +62,7 @@ async def test_a_rate_limited_submission_is_tried_again_and_given_up_in_the_end(
     async with scripted_server({"run": [429]}) as script:
         with pytest.raises(EndpointBusyError):
             await call(script)
-        assert script.count("run") == endpoints.SUBMIT_ATTEMPTS
+        assert script.count("run") == submission.SUBMIT_ATTEMPTS
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ async def test_a_submission_without_an_id_is_not_polled(answer):
 
 
 async def test_an_endpoint_that_answers_nothing_sensible_is_given_up(monkeypatch):
-    monkeypatch.setattr(endpoints, "POLL_PATIENCE_S", 0.1)
+    monkeypatch.setattr(polling, "POLL_PATIENCE_S", 0.1)
     async with scripted_server({"run": [QUEUED], "status/job-1": [{"no": "status"}], "cancel/job-1": [{}]}) as script:
         with pytest.raises(EndpointUnreachableError, match="sent no job status"):
             await call(script)

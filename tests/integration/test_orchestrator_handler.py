@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ RUNNING = {"id": "job-1", "status": "IN_PROGRESS", "output": {"stage": "decoding
 
 def settings(url):
     env = {"RUNPOD_BASE_URL": url, "RUNPOD_API_KEY": "key", "TRANSCRIPTION_ENDPOINT_ID": "endpoint"}
-    return load_settings({**env, "DIARIZATION_ENDPOINT_ID": "endpoint"}).endpoints
+    return load_settings({**env, "DIARIZATION_ENDPOINT_ID": "endpoint"})
 
 
 async def answered(job, status, *, naming=None):
@@ -26,7 +27,8 @@ async def answered(job, status, *, naming=None):
         posted.append((job["id"], progress))
 
     async with scripted_server({"run": [{"id": "job-1"}], "status/job-1": [RUNNING] * 12 + [status]}) as script:
-        return await Orchestrator(settings(script.url), naming=naming, post=post)(job), posted
+        configured = replace(settings(script.url), naming=naming or NamingSettings())
+        return await Orchestrator(configured, post=post)(job), posted
 
 
 async def test_a_job_is_answered_and_its_progress_posted():

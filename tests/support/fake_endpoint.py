@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.endpoints import JobResult, OnProgress
+from common.progress import OnProgress
+from orchestrator.endpoints import PLAIN, JobOptions, JobResult
 
 
 @dataclass
@@ -18,17 +19,24 @@ class FakeEndpoint:
     progress: tuple[float, ...] = ()
     inputs: list[dict[str, Any]] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
     cancelled: int = 0
     finished: int = 0
     then: "FakeEndpoint | None" = None
 
     async def run(
-        self, job_input: dict[str, Any], *, deadline_s: float, on_progress: OnProgress | None = None
+        self,
+        job_input: dict[str, Any],
+        *,
+        deadline_s: float,
+        on_progress: OnProgress | None = None,
+        options: JobOptions = PLAIN,
     ) -> JobResult:
         if self.inputs and self.then:
-            return await self.then.run(job_input, deadline_s=deadline_s, on_progress=on_progress)
+            return await self.then.run(job_input, deadline_s=deadline_s, on_progress=on_progress, options=options)
         self.inputs.append(job_input)
         self.deadlines.append(deadline_s)
+        self.keys.append(options.idempotency_key)
         try:
             for fraction in self.progress:
                 if on_progress:

@@ -44,11 +44,19 @@ async def test_every_word_gets_the_speaker_of_its_turn():
 
 async def test_each_child_is_asked_only_what_it_knows():
     speakers, words = diarization(), transcription()
-    asked = request(num_speakers=2, language="en", chunk_duration=30.0, return_embeddings=True)
+    asked = request(num_speakers=2, language="en", chunk_duration=30.0, return_embeddings=True, request_id="r-1")
     await orchestrate(asked, diarization=speakers, transcription=words, deadline_s=9)
-    assert speakers.inputs == [{"audio": asked.audio, "num_speakers": 2, "return_embeddings": True}]
+    assert speakers.inputs == [
+        {"audio": asked.audio, "num_speakers": 2, "return_embeddings": True, "request_id": "r-1"}
+    ]
     assert words.inputs == [
-        {"audio": asked.audio, "language": "en", "chunk_duration": 30.0, "response_format": "verbose_json"}
+        {
+            "audio": asked.audio,
+            "language": "en",
+            "chunk_duration": 30.0,
+            "response_format": "verbose_json",
+            "request_id": "r-1",
+        }
     ]
     assert 8 < speakers.deadlines[0] <= 9
 

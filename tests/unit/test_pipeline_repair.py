@@ -57,13 +57,14 @@ async def test_speech_without_words_is_decoded_again_and_its_words_have_speakers
 
 async def test_one_more_job_asks_for_all_holes_at_once():
     children = endpoints()
-    await answered(children, hotwords=["Kenobi"], chunk_duration=30.0)
+    await answered(children, hotwords=["Kenobi"], chunk_duration=30.0, request_id="r-1")
     first, repair = children["transcription"].inputs, children["transcription"].then.inputs
     asked = {
         "audio": "https://example.org/a.wav",
         "hotwords": ["Kenobi"],
         "chunk_duration": 30.0,
         "response_format": "verbose_json",
+        "request_id": "r-1",
     }
     assert first == [asked]
     assert repair == [{**asked, "language": "en", "spans": [{"start": 0.7, "end": 9.0}]}]

@@ -39,14 +39,14 @@ async def rediarized(speakers=None, *, transcription=None, deadline_s=90.0, on_p
 
 async def test_earlier_words_get_the_speakers_of_the_new_turns_and_nothing_is_transcribed():
     speakers, words = diarization(), FakeEndpoint("transcription", output=HEARD)
-    answer = await rediarized(speakers, transcription=words, num_speakers=2, language="en")
+    answer = await rediarized(speakers, transcription=words, num_speakers=2, language="en", request_id="r-1")
     assert answer["words"] == [
         {"word": "Hello", "start": 0.1, "end": 0.4, "confidence": 0.5, "speaker": "SPEAKER_00"},
         {"word": "there.", "start": 0.5, "end": 0.9, "speaker": "SPEAKER_00"},
         {"word": "Hi.", "start": 1.2, "end": 1.5, "speaker": "SPEAKER_01"},
     ]
     assert words.inputs == []
-    assert speakers.inputs == [{"audio": AUDIO, "num_speakers": 2}]
+    assert speakers.inputs == [{"audio": AUDIO, "num_speakers": 2, "request_id": "r-1"}]
     assert OrchestrationResult.model_validate(answer).num_speakers == 2
 
 
@@ -167,7 +167,6 @@ async def test_progress_is_the_diarizations():
 async def test_known_speakers_reach_the_diarization_as_they_were_given():
     speakers = diarization(output={**DIARIZED, "speaker_matches": []})
     known = [{"name": "Sheila", "audio": "https://example.org/s.wav"}, {"name": "Ada", "embedding": [0.5, 1.0]}]
-    await rediarized(speakers, known_speakers=known, known_speaker_threshold=0.5, return_embeddings=True)
-    assert speakers.inputs == [
-        {"audio": AUDIO, "known_speakers": known, "known_speaker_threshold": 0.5, "return_embeddings": True}
-    ]
+    options = {"known_speaker_threshold": 0.5, "return_embeddings": True, "request_id": "r-1"}
+    await rediarized(speakers, known_speakers=known, **options)
+    assert speakers.inputs == [{"audio": AUDIO, "known_speakers": known, **options}]
