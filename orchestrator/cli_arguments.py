@@ -8,13 +8,14 @@ from typing import Any, get_args
 
 from common.contract import ResponseFormat
 from common.errors import InvalidInputError
+from orchestrator.batch import DEFAULT_CONCURRENCY
 from orchestrator.cli_output import check_readable
 from orchestrator.request_parts import carried_words
 
 DEFAULT_PORT = 8800
 PASSED_ON = (
     "num_speakers", "min_speakers", "max_speakers", "language", "hotwords", "diarize", "name_speakers",
-    "speaker_confidence",
+    "speaker_confidence", "idempotency_key",
 )  # fmt: skip
 
 
@@ -25,8 +26,12 @@ def command_line(commands: Mapping[str, object]) -> argparse.ArgumentParser:
     transcribe = added.add_parser("transcribe", help="words, with the speaker of each")
     _add_audio(transcribe, formats=get_args(ResponseFormat), default="text")
     _add_words(transcribe)
+    _add_one_recording(transcribe)
+    batch = added.add_parser("batch", help="the same for many recordings, each into a file; goes on where it ended")
+    _add_batch(batch)
     diarize = added.add_parser("diarize", help="who spoke when")
     _add_audio(diarize, formats=("rttm", "json"), default="rttm")
+    added.add_parser("health", help="jobs and workers of the configured endpoints")
     up = added.add_parser("up", help="keep the local platform and its workers running")
     up.add_argument("--port", type=int, default=DEFAULT_PORT, help="port on loopback (default %(default)s)")
     demo = added.add_parser("demo", help="transcribe a sample or AUDIO here, and show where the time went")
@@ -39,6 +44,11 @@ def command_line(commands: Mapping[str, object]) -> argparse.ArgumentParser:
 
 def _add_audio(parser: argparse.ArgumentParser, *, formats: tuple[str, ...], default: str) -> None:
     parser.add_argument("audio", help="path or http(s) URL")
+    parser.add_argument("-o", "--output", type=Path, help="write to this file instead of the screen")
+    _add_speakers(parser, formats=formats, default=default)
+
+
+def _add_speakers(parser: argparse.ArgumentParser, *, formats: tuple[str, ...], default: str) -> None:
     parser.add_argument("--format", choices=formats, default=default, help="default %(default)s")
     parser.add_argument("--speakers", type=int, dest="num_speakers", help="exact number of speakers")
     parser.add_argument("--min-speakers", type=int, help="at least this many")
@@ -46,8 +56,7 @@ def _add_audio(parser: argparse.ArgumentParser, *, formats: tuple[str, ...], def
     parser.add_argument(
         "--known", action="append", type=_pair, metavar="NAME=FILE", help="a voice to recognise; repeatable"
     )
-    parser.add_argument("--local", action="store_true", help="run the models on this machine for this one file")
-    parser.add_argument("-o", "--output", type=Path, help="write to this file instead of the screen")
+    parser.add_argument("--local", action="store_true", help="run the models on this machine, for this command only")
 
 
 def _add_words(parser: argparse.ArgumentParser) -> None:
@@ -57,17 +66,42 @@ def _add_words(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-diarize", dest="diarize", action="store_false", default=None, help="words only")
     parser.add_argument(
+        "--name-speakers", action="store_true", default=None, help="ask a language model for the speakers' names"
+    )
+    parser.add_argument(
+        "--speaker-confidence", action="store_true", default=None, help="add it to each word (verbose_json)"
+    )
+
+
+def _add_one_recording(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--words", type=Path, metavar="JSON", help="an earlier verbose_json result: find its speakers anew, no words"
     )
     parser.add_argument(
         "--name", action="append", type=_pair, metavar="LABEL=NAME", help="call SPEAKER_00 so; repeatable"
     )
     parser.add_argument(
-        "--name-speakers", action="store_true", default=None, help="ask a language model for the speakers' names"
+        "--idempotency-key", metavar="KEY", help="commands with one key are one job, if the platform knows keys"
     )
+
+
+def _add_batch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--speaker-confidence", action="store_true", default=None, help="add it to each word (verbose_json)"
+        "audios", nargs="+", metavar="FILE|FOLDER|GLOB|URL", help="recordings; folders with all in them"
     )
+    parser.add_argument("--output-dir", "-o", type=Path, required=True, help="folder for the results; made if need be")
+    parser.add_argument(
+        "--concurrency", type=_above_zero, default=DEFAULT_CONCURRENCY, help="recordings at a time, default %(default)s"
+    )
+    parser.add_argument("--force", action="store_true", help="do again what is done already")
+    _add_speakers(parser, formats=get_args(ResponseFormat), default="text")
+    _add_words(parser)
+
+
+def _above_zero(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above zero")
+    return int(text)
 
 
 def _pair(text: str) -> tuple[str, str]:

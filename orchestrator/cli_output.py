@@ -1,7 +1,9 @@
 """What the command line shows: a progress line, one-line errors, results to screen or file."""
 
+import json
 import os
 import sys
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -9,6 +11,8 @@ from typing import Any, Self, TextIO
 from common.errors import EmptyAudioError, InvalidInputError, ParleyError
 from orchestrator.upload import is_remote, shown_path
 
+EXIT_OK, EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+JSON_FORMATS = ("json", "verbose_json", "diarized_json")
 BAR_CHARS = 30
 
 
@@ -43,19 +47,31 @@ class ProgressLine:
 
 def report_error(error: ParleyError) -> None:
     """Write one line that says what went wrong and where."""
-    sys.stderr.write(f"error: {' '.join(error.message.split())} [{error.envelope()['code']}]\n")
+    sys.stderr.write(f"error: {error_line(error)}\n")
+
+
+def error_line(error: ParleyError) -> str:
+    """Return message and code on one line."""
+    return f"{' '.join(error.message.split())} [{error.envelope()['code']}]"
 
 
 def report_coverage(answer: Mapping[str, Any]) -> None:
     """Write one line if speech of an answer had no words at first, or has none, or was not decoded at all."""
+    if line := coverage_line(answer):
+        sys.stderr.write(f"{line}\n")
+
+
+def coverage_line(answer: Mapping[str, Any]) -> str:
+    """Return what `report_coverage` writes; empty where nothing was missing."""
     coverage = answer.get("coverage") or {}
     repaired_s, empty_s = coverage.get("repaired_s", 0.0), coverage.get("empty_s", 0.0)
     failed_s = sum(one["end"] - one["start"] for one in coverage.get("failed", ()))
-    if repaired_s or empty_s or failed_s:
-        sys.stderr.write(
-            f"coverage: of {coverage['speech_s']:.1f} s of speech, {repaired_s:.1f} s got words when decoded again, "
-            f"{empty_s:.1f} s have none{f', {failed_s:.1f} s could not be decoded' if failed_s else ''}\n"
-        )
+    if not (repaired_s or empty_s or failed_s):
+        return ""
+    return (
+        f"coverage: of {coverage['speech_s']:.1f} s of speech, {repaired_s:.1f} s got words when decoded again, "
+        f"{empty_s:.1f} s have none{f', {failed_s:.1f} s could not be decoded' if failed_s else ''}"
+    )
 
 
 def check_readable(audio: str) -> None:
@@ -74,6 +90,27 @@ def check_writable(path: Path | None) -> None:
     """Raise InvalidInputError when a result could not be written to `path`, before it is paid for."""
     if path is not None and not (path.parent.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK)):
         raise InvalidInputError(f"cannot write {path}: no such folder, or no permission", param="output")
+
+
+def document(answer: Mapping[str, Any], response_format: str) -> str:
+    """Return an answer as it is written down: the text, or JSON for a format that is JSON; it ends with a newline."""
+    is_json = response_format in JSON_FORMATS
+    text = json.dumps(answer, ensure_ascii=False, indent=2) if is_json else str(answer["text"])
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all; raises OSError."""
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def written(text: str, path: Path | None) -> None:

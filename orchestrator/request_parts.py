@@ -13,9 +13,10 @@ from common.field_values import LANGUAGE
 from common.formats import transcript_words
 from common.timeline import UNDETERMINED, Word
 from orchestrator.endpoints import RUN_BODY_BYTES
-from orchestrator.upload import BODY_RESERVE_BYTES, is_remote, request_audio
+from orchestrator.upload import BODY_RESERVE_BYTES, Uploads, is_remote, request_audio
 
 Audio = str | Path | bytes
+URL_BYTES = 4_000  # what is left at least for the URL of an uploaded recording
 VOICES_SHARE = 0.5  # of the room beside a recording, at most, for the voices of known speakers
 FEWER_WORDS = (
     "most of the request are its words: unset ORCHESTRATOR_ENDPOINT_ID, so that they are merged on this machine, "
@@ -24,14 +25,20 @@ FEWER_WORDS = (
 
 
 def with_recordings(
-    audio: Audio, options: Mapping[str, Any], *, limits: AudioLimits, unsent: Sequence[str] = ()
+    audio: Audio,
+    options: Mapping[str, Any],
+    *,
+    limits: AudioLimits,
+    unsent: Sequence[str] = (),
+    uploads: Uploads | None = None,
 ) -> dict[str, Any]:
     """Return `options` and the field `audio`, local recordings embedded so that all fit one request together.
 
     Recordings are a path, an http(s) URL, a data URI or bytes, also those of `known_speakers`. Options named in
-    `unsent` take no room. Raises InputTooLargeError for what does not fit, else as `request_audio`.
+    `unsent` take no room. What does not fit is put where `uploads` puts it, if there is a storage: keep `uploads` open
+    until the job has ended. Blocks. Raises InputTooLargeError for what does not fit, else as `request_audio`.
     """
-    room = _Room({name: _size(name, options[name]) for name in options if name not in unsent})
+    room = _Room({name: _size(name, options[name]) for name in options if name not in unsent}, uploads)
     remote = isinstance(audio, str) and is_remote(audio)
     room.taken_bytes["audio"] = _size("audio", audio if remote else "")
     fields = {**options}
@@ -42,9 +49,10 @@ def with_recordings(
         return {**fields, "audio": audio}
     room.check()
     try:
-        return {**fields, "audio": request_audio(audio, limits=limits, body_limit_bytes=room.left_bytes())}
+        fields["audio"] = request_audio(audio, limits=limits, body_limit_bytes=room.left_bytes(), uploads=uploads)
     except InputTooLargeError as error:
         raise room.blamed(error) from None
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +60,15 @@ class _Room:
     """What a request's fields take of its bytes, by name, and what is left for local recordings."""
 
     taken_bytes: dict[str, int]
+    uploads: Uploads | None = None
 
     def left_bytes(self) -> int:
         return RUN_BODY_BYTES - sum(self.taken_bytes.values())
 
     def check(self) -> None:
         """Raise InputTooLargeError where nothing is left."""
-        if self.left_bytes() >= BODY_RESERVE_BYTES:
+        uploading = self.uploads is not None and self.uploads.configured
+        if self.left_bytes() >= (URL_BYTES if uploading else BODY_RESERVE_BYTES):
             return
         taken_mb, most_mb = sum(self.taken_bytes.values()) / 1e6, RUN_BODY_BYTES / 1e6
         size = f"without its local recordings the request has {taken_mb:.1f} MB, of at most {most_mb:.0f}"
@@ -84,15 +94,20 @@ def _with_voices(given: Sequence[Any], room: _Room, *, limits: AudioLimits, shar
         room.check()
         room_bytes = int((room.left_bytes() - BODY_RESERVE_BYTES) * share / len(local))
         for index in local:
-            voices[index]["audio"] = _voice(given[index], index, limits=limits, room_bytes=room_bytes)
+            voices[index]["audio"] = _voice(given[index], index, limits, room_bytes, room.uploads)
         room.taken_bytes["known_speakers"] = _size("known_speakers", voices)
     return voices
 
 
-def _voice(known: Mapping[str, Any], index: int, *, limits: AudioLimits, room_bytes: int) -> str:
-    limit_bytes = room_bytes + BODY_RESERVE_BYTES
+def _voice(known: Mapping[str, Any], index: int, limits: AudioLimits, room_bytes: int, uploads: Uploads | None) -> str:
     try:
-        return request_audio(known["audio"], limits=limits, body_limit_bytes=limit_bytes, first_s=FURTHER_AUDIO_S)
+        return request_audio(
+            known["audio"],
+            limits=limits,
+            body_limit_bytes=room_bytes + BODY_RESERVE_BYTES,
+            first_s=FURTHER_AUDIO_S,
+            uploads=uploads,
+        )
     except InvalidInputError as error:
         message = f"known speaker {known.get('name', index)}: {error.message}"
         if isinstance(error, InputTooLargeError):

@@ -1,25 +1,30 @@
-"""A local recording into the `audio` field of a request: passed on, embedded, or re-encoded to fit."""
+"""A local recording into the `audio` field of a request: embedded, re-encoded to fit, or put into storage."""
 
 import base64
+import io
 import logging
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from common.audio.decode import decode_audio
 from common.audio.download import parse_url
-from common.audio.encode import encode_opus
+from common.audio.encode import MIN_BIT_RATE, encode_opus_within
 from common.audio.job_folder import job_folder
 from common.audio.limits import SAMPLE_RATE, AudioLimits
 from common.errors import AudioUrlError, EmptyAudioError, InputTooLargeError, InvalidInputError
 from common.logs import log_event
 from orchestrator.endpoints import RUN_BODY_BYTES
+from orchestrator.uploads import Uploads
+
+__all__ = ["BODY_RESERVE_BYTES", "Uploads", "is_remote", "request_audio", "shown_path"]
 
 BODY_RESERVE_BYTES = 64 * 1000  # the other fields of the request
-OPUS_BIT_RATES = (24_000, 16_000, 12_000)
-OPUS_OVERHEAD = 1.1  # Ogg pages and rate variations on top of the nominal rate
 SHOWN_IN_SECONDS_S = 120.0
 SHOWN_PATH_CHARS = 80
+SPARSE = 2.0  # times what surely fits, a recording with many pauses may fit; a longer one is not tried
 SCHEME = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>//)?")
 
 logger = logging.getLogger(__name__)
@@ -31,22 +36,30 @@ def request_audio(
     limits: AudioLimits,
     body_limit_bytes: int = RUN_BODY_BYTES,
     first_s: float = math.inf,
+    uploads: Uploads | None = None,
 ) -> str:
     """Return the `audio` field for a URL, a data URI, a local path, or a recording's bytes.
 
     A recording too big for a request of `body_limit_bytes` is re-encoded to mono 16 kHz Opus, without what comes after
-    its first `first_s` seconds. Raises AudioUrlError for a URL that no worker would fetch, InvalidInputError for a
-    missing or empty file and InputTooLargeError for one that does not fit even so; decoding errors pass through.
+    its first `first_s` seconds; one that does not fit even so is put as it is where `uploads` puts it. Raises
+    AudioUrlError for a URL that no worker would fetch, InvalidInputError for a missing or empty file and
+    InputTooLargeError for one that does not fit without storage; decoding and storage errors pass through.
     """
     if isinstance(audio, str) and is_remote(audio):
         return audio
-    content = audio if isinstance(audio, bytes) else _read(Path(audio))
-    if not content:
+    source = audio if isinstance(audio, bytes) else Path(audio)
+    size_bytes = len(source) if isinstance(source, bytes) else _file_bytes(source)
+    if not size_bytes:
         raise EmptyAudioError("the audio file is empty (0 bytes)", param="audio")
-    room_bytes = body_limit_bytes - BODY_RESERVE_BYTES
-    if _base64_bytes(len(content)) > room_bytes:
-        content = _shrunk(content, limits, room_bytes, first_s)
-    return base64.b64encode(content).decode()
+    room_bytes = max(body_limit_bytes - BODY_RESERVE_BYTES, 0) // 4 * 3  # in base64 four characters carry three bytes
+    if size_bytes <= room_bytes:
+        return base64.b64encode(source if isinstance(source, bytes) else _read(source)).decode()
+    shrunk = _shrunk(source, limits, room_bytes, first_s)
+    if shrunk is not None:
+        return base64.b64encode(shrunk).decode()
+    if uploads is not None and uploads.configured:
+        return uploads.put(source)
+    raise _too_long(room_bytes)
 
 
 def is_remote(audio: str) -> bool:
@@ -66,9 +79,21 @@ def is_remote(audio: str) -> bool:
     return True
 
 
+def _file_bytes(path: Path) -> int:
+    """Return the size of a file that can be read."""
+    with _path_errors(path), path.open("rb") as file:
+        return file.seek(0, io.SEEK_END)
+
+
 def _read(path: Path) -> bytes:
-    try:
+    with _path_errors(path):
         return path.read_bytes()
+
+
+@contextmanager
+def _path_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InvalidInputError(f"cannot read {shown_path(path)}: {error.strerror}", param="audio") from None
     except ValueError:
@@ -82,28 +107,42 @@ def shown_path(path: str | Path) -> str:
     return text if len(text) <= SHOWN_PATH_CHARS else f"{text[: half - 1]}…{text[-half:]}"
 
 
-def _shrunk(content: bytes, limits: AudioLimits, room_bytes: int, first_s: float) -> bytes:
+def _shrunk(source: bytes | Path, limits: AudioLimits, room_bytes: int, first_s: float) -> bytes | None:
+    """Return a recording as Opus of at most `room_bytes`, None if it is too long; how much too long is not decoded."""
+    hopeless_s = SPARSE * _fitting_s(room_bytes)
+    with _as_file(source) as path:
+        samples = decode_audio(path, limits=limits, first_s=min(first_s, hopeless_s + 1.0))
+    if len(samples) > hopeless_s * SAMPLE_RATE:
+        return None
+    shrunk = encode_opus_within(samples, limit_bytes=room_bytes)
+    if shrunk is not None:
+        bit_rate = round(len(shrunk) * 8 * SAMPLE_RATE / len(samples))
+        log_event(logger, "audio_reencoded", bit_rate=bit_rate, bytes=len(shrunk))
+    return shrunk
+
+
+@contextmanager
+def _as_file(source: bytes | Path) -> Iterator[Path]:
+    if isinstance(source, Path):
+        yield source
+        return
     with job_folder() as folder:
         path = folder / "recording"
-        path.write_bytes(content)
-        samples = decode_audio(path, limits=limits, first_s=first_s)
-    duration_s = len(samples) / SAMPLE_RATE
-    for bit_rate in OPUS_BIT_RATES:
-        if _base64_bytes(round(duration_s * bit_rate / 8 * OPUS_OVERHEAD)) < room_bytes:
-            shrunk = encode_opus(samples, bit_rate=bit_rate)
-            if _base64_bytes(len(shrunk)) <= room_bytes:
-                log_event(logger, "audio_reencoded", bit_rate=bit_rate, bytes=len(shrunk))
-                return shrunk
-    raise InputTooLargeError(
-        f"{_shown_time(duration_s)} of audio do not fit one request; put the file where it has an http(s) URL "
-        "and pass that",
+        path.write_bytes(source)
+        yield path
+
+
+def _fitting_s(room_bytes: int) -> float:
+    """Return of how many seconds the Opus file surely fits."""
+    return room_bytes * 8 / MIN_BIT_RATE
+
+
+def _too_long(room_bytes: int) -> InputTooLargeError:
+    fitting_s = _fitting_s(room_bytes)
+    shown = f"{fitting_s:.0f} seconds" if fitting_s < SHOWN_IN_SECONDS_S else f"{fitting_s / 60:.0f} minutes"
+    return InputTooLargeError(
+        f"the recording is too long for one request, which has room for {shown} of it; put it where it has an http(s) "
+        f"URL and pass that, set S3_BUCKET and its keys so that it is uploaded for the time of the job, or send parts "
+        f"of at most {shown}",
         param="audio",
     )
-
-
-def _shown_time(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < SHOWN_IN_SECONDS_S else f"{seconds / 60:.0f} minutes"
-
-
-def _base64_bytes(size_bytes: int) -> int:
-    return (size_bytes + 2) // 3 * 4

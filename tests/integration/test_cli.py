@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from orchestrator import cli
+from orchestrator import cli, cli_client
 from orchestrator.cli import main
 from tests.support.fake_endpoint import DIARIZED, HEARD
 from tests.support.scripted_server import scripted_server
@@ -134,7 +134,7 @@ def test_what_cannot_be_met_starts_no_worker(run, recording, tmp_path, monkeypat
     monkeypatch.delenv("SPEAKER_NAMING_URL", raising=False)
     (tmp_path / "empty.wav").touch()
     (tmp_path / "earlier.json").write_text(json.dumps(HEARD), encoding="utf-8")
-    monkeypatch.setattr(cli, "local_stack", None)
+    monkeypatch.setattr(cli_client, "local_stack", None)
     code, _, err, asked = run("transcribe", recording, "--local", *arguments, final=completed(ANSWER))
     assert (code, asked, len(err.splitlines())) == (2, None, 1)
     assert reason in err
@@ -142,7 +142,7 @@ def test_what_cannot_be_met_starts_no_worker(run, recording, tmp_path, monkeypat
 
 
 def test_what_diarize_cannot_meet_starts_no_worker(run, recording, monkeypatch):
-    monkeypatch.setattr(cli, "local_stack", None)
+    monkeypatch.setattr(cli_client, "local_stack", None)
     bounds = ("--speakers", 2, "--max-speakers", 3)
     code, _, err, _ = run("diarize", recording, "--local", *bounds, final=completed(DIARIZED))
     assert (code, err) == (2, "error: give num_speakers, or min_speakers/max_speakers, not both [invalid_input]\n")

@@ -33,7 +33,7 @@ async def test_rediarizing_needs_no_transcription_endpoint_and_keeps_the_words()
     async with client(DIARIZED, diarization_id="endpoint") as (parley, script):
         answer = await parley.rediarize(earlier, AUDIO, num_speakers=2)
     assert script.count("run") == 1
-    assert asked(script) == {"audio": AUDIO, "num_speakers": 2}
+    assert asked(script) == {"audio": AUDIO, "num_speakers": 2, "request_id": answer["request_id"]}
     assert [word["speaker"] for word in answer["words"]] == ["SPEAKER_00", "SPEAKER_00", "SPEAKER_01"]
     assert (answer["text"], answer["language"], answer["duration"]) == ("Hello there. Hi.", "en", 2.0)
     assert answer["models"] == {"diarization": "fake diarization"}

@@ -10,6 +10,7 @@ from orchestrator.cli_output import (
     check_writable,
     report_coverage,
     report_error,
+    write_atomically,
     written,
 )
 
@@ -83,3 +84,14 @@ def test_speech_decoded_again_is_told_in_one_line(capsys):
 def test_nothing_is_told_where_nothing_was_missing(capsys, answer):
     report_coverage(answer)
     assert capsys.readouterr().err == ""
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    target = tmp_path / "a.txt"
+    write_atomically(target, "one\n")
+    write_atomically(target, "two\n")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(target, "three\n")
+    assert target.read_text(encoding="utf-8") == "two\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
