@@ -7,8 +7,10 @@ TESTABLE := $(VENV)/testable
 PIP := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 AUDIO ?=
 export AUDIO
+# Every worker is a process: without bytecode each takes some twenty seconds longer to import its packages.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices bench-diarization clean
+.PHONY: install demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices bench-diarization bench-transport bench-orchestrator clean
 
 install: $(INSTALLED)
 
@@ -73,6 +75,14 @@ bench-voices: $(TESTABLE)
 # Who speaks when, against pyannote's own run of the same models: seconds, memory, DER; QUICK=1: less; DATA=folder: more.
 bench-diarization: $(TESTABLE)
 	@$(BIN)/python -m benchmarks.diarization
+
+# What Opus for the way costs in words, by bit rate; QUICK=1: a few utterances; DATA=folder: more than one conversation.
+bench-transport: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.transport
+
+# One end for every orchestration, whatever fails, and what it costs; QUICK=1: fewer; SEED=number: other faults.
+bench-orchestrator: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.orchestrator
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -189,7 +189,8 @@ class EndpointError(ParleyError):
         if self.remote is not None:
             body["code"] = self.remote.get("code", self.code)
             body["retryable"] = bool(self.remote.get("retryable", self.retryable))
-        body["endpoint"] = self.endpoint
+        origin = (self.remote or {}).get("endpoint")  # of a worker that had it from another endpoint itself
+        body["endpoint"] = origin if isinstance(origin, str) else self.endpoint
         return body
 
 

@@ -20,7 +20,7 @@ from common.errors import (
 )
 from common.retries import retry_after_s
 
-KEY_HEADER = "Idempotency-Key"
+KEY_HEADER, REPLAYED_HEADER = "Idempotency-Key", "Idempotency-Replayed"
 CONNECT_TIMEOUT_S = 15.0
 RETRY_AFTER_CAP_S = 60.0  # however long an endpoint asks for
 
@@ -31,10 +31,15 @@ class NeverSentError(EndpointUnreachableError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an endpoint answered; `honours_keys` tells that it knows idempotency keys, as the local platform does."""
+    """What an endpoint answered.
+
+    `honours_keys` tells that it knows idempotency keys, as the local platform does; `replayed` that the job was there
+    under its key before.
+    """
 
     body: dict[str, Any]
     honours_keys: bool
+    replayed: bool = False
 
 
 class EndpointHttp:
@@ -76,6 +81,7 @@ class EndpointHttp:
                 if absent_ok and response.status == 404:
                     return Answer(body={}, honours_keys=honours_keys)
                 self._check(response)
+                replayed = REPLAYED_HEADER in response.headers
                 answer = await response.json(content_type=None)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise NeverSentError(f"the {self._name} endpoint cannot be reached", endpoint=self._name) from None
@@ -83,7 +89,7 @@ class EndpointHttp:
             raise self._unreachable("broke off its answer") from None
         if not isinstance(answer, dict):
             raise self._unreachable("sent no JSON object")
-        return Answer(body=answer, honours_keys=honours_keys)
+        return Answer(body=answer, honours_keys=honours_keys, replayed=replayed)
 
     def _unreachable(self, what: str, *, after_s: float | None = None) -> EndpointUnreachableError:
         return EndpointUnreachableError(f"the {self._name} endpoint {what}", endpoint=self._name, retry_after_s=after_s)

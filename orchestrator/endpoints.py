@@ -25,7 +25,7 @@ from common.errors import (
     parse_runpod_error,
 )
 from common.logs import log_event
-from common.packed_results import unpacked
+from common.packed_results import FETCH_TIMEOUT_S, unpacked
 from common.progress import OnProgress
 from common.retries import backoffs
 from common.settings import EndpointSettings
@@ -36,6 +36,7 @@ from orchestrator.submission import Submission, job_id_in
 HEALTH_TIMEOUT_S = 5.0
 CANCEL_TIMEOUT_S = 10.0  # kept of a deadline to stop what does not end, or a fifth of it
 CANCEL_SHARE = 0.2
+STOPPING_SHARE = 0.9  # of that, so that the deadline is not passed by a moment
 RUN_BODY_BYTES = 10 * 1000 * 1000  # what RunPod takes at /run
 RUNSYNC_BODY_BYTES = 20 * 1000 * 1000  # and at /runsync
 RUNSYNC_PATH = "runsync?wait=1000"  # answers within a second, so that the job can be polled and cancelled
@@ -142,18 +143,23 @@ class RunPodEndpoint:
             raise DeadlineExceededError(f"no time is left for the {self.name} endpoint; raise JOB_DEADLINE_SECONDS")
         submission = self._submission(job_input, deadline_s, options)
         accepted = asyncio.ensure_future(self._accepted(submission, job_input))
-        kept_s = min(CANCEL_TIMEOUT_S, deadline_s * CANCEL_SHARE)
+        ends_at, kept_s = time.monotonic() + deadline_s, min(CANCEL_TIMEOUT_S, deadline_s * CANCEL_SHARE)
+        stopping_s = kept_s * STOPPING_SHARE
         try:
             async with asyncio.timeout(deadline_s - kept_s):
                 final = await self._polling.final_status(await asyncio.shield(accepted), on_progress)
+                while final["status"] == "CANCELLED" and submission.joined:  # by whom it was begun, and not for us
+                    submission = self._submission(job_input, deadline_s, options)
+                    accepted = asyncio.ensure_future(self._accepted(submission, job_input))
+                    final = await self._polling.final_status(await asyncio.shield(accepted), on_progress)
         except TimeoutError:
-            abandoning = self._abandon(submission, accepted, within_s=kept_s)
-            where, _ = await asyncio.gather(self._whereabouts(within_s=kept_s), _to_its_end(abandoning))
+            abandoning = self._abandon(submission, accepted, within_s=stopping_s)
+            where, _ = await asyncio.gather(self._whereabouts(within_s=stopping_s), _to_its_end(abandoning))
             raise self._too_late(deadline_s, where) from None
         except BaseException:
-            await _to_its_end(self._abandon(submission, accepted, within_s=kept_s))
+            await _to_its_end(self._abandon(submission, accepted, within_s=stopping_s))
             raise
-        return await self._result(final)
+        return await self._result(final, ends_at=ends_at)
 
     async def submit(self, job_input: dict[str, Any], *, deadline_s: float, options: JobOptions = PLAIN) -> str:
         """Queue a job and return its id; it may take until `deadline_s` seconds after that.
@@ -171,12 +177,13 @@ class RunPodEndpoint:
 
     async def wait(self, job_id: str, *, deadline_s: float, on_progress: OnProgress | None = None) -> JobResult:
         """Return the result of a job that was submitted before; the job runs on when this gives up or is cancelled."""
+        ends_at = time.monotonic() + deadline_s
         try:
             async with asyncio.timeout(deadline_s):
                 final = await self._polling.final_status({"id": job_id}, on_progress)
         except TimeoutError:
             raise self._too_late(deadline_s, "; it still runs") from None
-        return await self._result(final)
+        return await self._result(final, ends_at=ends_at)
 
     async def cancel(self, job_id: str) -> None:
         """Stop a job; one that has already ended is left as it is.
@@ -252,12 +259,12 @@ class RunPodEndpoint:
             return job_id_in(found.body) if found else None
         return None if accepted.cancelled() or accepted.exception() else job_id_in(accepted.result())
 
-    async def _result(self, final: dict[str, Any]) -> JobResult:
+    async def _result(self, final: dict[str, Any], *, ends_at: float) -> JobResult:
         state = final["status"]
         if state == "COMPLETED":
             return JobResult(
                 job_id=final["id"],
-                output=await self._unpacked(final.get("output")),
+                output=await self._unpacked(final.get("output"), within_s=ends_at - time.monotonic()),
                 queue_s=_seconds(final.get("delayTime")),
                 execution_s=_seconds(final.get("executionTime")),
                 worker_id=final.get("workerId"),
@@ -270,9 +277,12 @@ class RunPodEndpoint:
             raise DeadlineExceededError(f"the job ran out of time on the {self.name} endpoint{reason}")
         raise EndpointError(str(remote["message"]), endpoint=self.name, remote=remote)
 
-    async def _unpacked(self, output: object) -> object:
+    async def _unpacked(self, output: object, *, within_s: float) -> object:
+        patience_s = min(FETCH_TIMEOUT_S, max(within_s, 0.0))
         try:
-            return await unpacked(output, allow_private_addresses=self._allow_private_addresses)
+            return await unpacked(
+                output, allow_private_addresses=self._allow_private_addresses, fetch_timeout_s=patience_s
+            )
         except ValueError as error:
             raise EndpointError(
                 f"the {self.name} endpoint's result cannot be used: {error}", endpoint=self.name

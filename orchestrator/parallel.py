@@ -11,6 +11,7 @@ from common.results import DiarizationResult, WorkerReport
 from orchestrator.child_jobs import diarization_input, transcription_input
 from orchestrator.children import Children
 from orchestrator.endpoints import Endpoint
+from orchestrator.off_loop import items_of, off_loop
 
 
 async def both(
@@ -36,7 +37,7 @@ async def diarized(children: Children, request: OrchestrationRequest, endpoint: 
     """
     try:
         result = await children.run("diarization", endpoint, diarization_input(request), DiarizationResult)
-        await asyncio.to_thread(diarized_turns, result)  # raises for too many speakers
+        await off_loop(items_of(result), diarized_turns, result)  # raises for too many speakers
     except ParleyError as error:
         if request.on_diarization_failure == "degrade" and not isinstance(error, JobCancelledError):
             return error

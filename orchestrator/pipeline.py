@@ -21,6 +21,7 @@ from common.settings import PriceSettings
 from orchestrator.child_jobs import heard_in
 from orchestrator.children import KEPT_S, Children
 from orchestrator.endpoints import Endpoint
+from orchestrator.off_loop import items_of, off_loop
 from orchestrator.parallel import both, diarized
 from orchestrator.repair_job import REPAIR, repaired
 
@@ -118,7 +119,8 @@ async def _attributed(
     names, warnings = await _named(children, request, found, naming)
     children.finish()
     merge_started_s = children.elapsed_s()
-    answer = await asyncio.to_thread(_merged, request, found, names, warnings)
+    items = items_of(found.heard, found.spoken)
+    answer = await off_loop(items, _merged, request, found, names, warnings)
     return {**answer, "timings": _timings(children, merge_started_s)}
 
 
@@ -142,7 +144,7 @@ def _shares(request: OrchestrationRequest) -> dict[str, float]:
 
 async def _rediarized(children: Children, request: OrchestrationRequest, diarization: Endpoint) -> Found:
     spoken = await diarized(children, request, diarization)
-    heard = await asyncio.to_thread(earlier_heard, request, spoken)
+    heard = await off_loop(len(request.words or ()), earlier_heard, request, spoken)
     return Found(heard, earlier_report(heard, spoken), spoken)
 
 
@@ -150,10 +152,10 @@ async def _transcribed(
     children: Children, request: OrchestrationRequest, diarization: Endpoint | None, transcription: Endpoint
 ) -> Found:
     transcribed, spoken = await both(children, request, diarization, transcription)
-    heard = await asyncio.to_thread(heard_in, transcribed)
+    heard = await off_loop(items_of(transcribed), heard_in, transcribed)
     if isinstance(spoken, Mapping):
         given = [text for text in transcribed.get("warnings", ()) if text not in coverage_warnings(heard.coverage)]
-        turns = (await asyncio.to_thread(diarized_turns, spoken)).turns
+        turns = (await off_loop(items_of(spoken), diarized_turns, spoken)).turns
         heard, warnings = await repaired(children, request, transcription, heard, turns)
         transcribed = {**transcribed, "warnings": [*given, *warnings]}
     return Found(heard, transcribed, spoken)

@@ -43,6 +43,8 @@ class Polling:
         once.
         """
         job_id, status = accepted["id"], accepted
+        if status.get("status") == "COMPLETED" and "output" not in status:  # found by its key: /run tells no result
+            status = {}
         pause_s, answered_at = FIRST_POLL_S, time.monotonic()
         while not is_final(status):
             asked_at, least_s = time.monotonic(), 0.0

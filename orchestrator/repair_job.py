@@ -1,6 +1,5 @@
 """The third child job: speech of the diarization without words goes to the transcription endpoint once more."""
 
-import asyncio
 from collections.abc import Sequence
 
 from common.answer import Heard
@@ -12,6 +11,7 @@ from common.timeline import Turn
 from orchestrator.child_jobs import heard_in, transcription_input
 from orchestrator.children import KEPT_S, Children
 from orchestrator.endpoints import Endpoint
+from orchestrator.off_loop import off_loop
 
 REPAIR = "transcription_repair"
 SHORTEST_REPAIR_S = 5.0  # no job on RunPod may be given less
@@ -22,14 +22,15 @@ async def repaired(
 ) -> tuple[Heard, list[str]]:
     """Return `heard` with the words found in speech that had none, and a warning where that could not be tried."""
     started_s = children.elapsed_s()
-    repair = await asyncio.to_thread(plan_repair, heard, turns)
+    items = len(heard.words) + len(turns)
+    repair = await off_loop(items, plan_repair, heard, turns)
     found, warnings = None, []
     if request.repair and repair.spans:
         try:
             found = await _decoded_again(children, request, endpoint, repair)
         except ParleyError as error:
             warnings.append(not_repaired(error))
-    heard = await asyncio.to_thread(after_repair, heard, turns, repair=repair, found=found)
+    heard = await off_loop(items, after_repair, heard, turns, repair=repair, found=found)
     children.timings["repair_s"] = round(children.elapsed_s() - started_s, 4)
     return heard, warnings
 

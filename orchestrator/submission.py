@@ -33,6 +33,7 @@ class Submission:
         self._body = body
         self._key = key
         self._given_up = asyncio.Event()
+        self.joined = False  # a job that another caller has made, who may also end it
 
     def give_up(self) -> None:
         """Send no more; what is on its way is still waited for."""
@@ -46,13 +47,16 @@ class Submission:
         pauses = backoffs()
         for attempt in range(1, SUBMIT_ATTEMPTS + 1):
             try:
-                return self._named(await self._post())
+                answer = self._named(await self._post())
             except (EndpointBusyError, NeverSentError) as error:
                 failure: EndpointError = error  # surely not taken
             except EndpointUnreachableError as error:
                 if found := await self.found():
                     return found
                 failure = error
+            else:
+                self.joined = answer.replayed and attempt == 1
+                return answer
             log_event(logger, "submission_failed", endpoint=self._name, attempt=attempt, code=failure.code)
             if attempt == SUBMIT_ATTEMPTS or self._given_up.is_set():
                 raise failure

@@ -1,7 +1,6 @@
 """A local recording into the `audio` field of a request: embedded, re-encoded to fit, or put into storage."""
 
 import base64
-import io
 import logging
 import math
 import re
@@ -47,8 +46,8 @@ def request_audio(
     """
     if isinstance(audio, str) and is_remote(audio):
         return audio
-    source = audio if isinstance(audio, bytes) else Path(audio)
-    size_bytes = len(source) if isinstance(source, bytes) else _file_bytes(source)
+    source = audio if isinstance(audio, bytes) else _local(Path(audio))
+    size_bytes = len(source) if isinstance(source, bytes) else source.stat().st_size
     if not size_bytes:
         raise EmptyAudioError("the audio file is empty (0 bytes)", param="audio")
     room_bytes = max(body_limit_bytes - BODY_RESERVE_BYTES, 0) // 4 * 3  # in base64 four characters carry three bytes
@@ -79,10 +78,13 @@ def is_remote(audio: str) -> bool:
     return True
 
 
-def _file_bytes(path: Path) -> int:
-    """Return the size of a file that can be read."""
-    with _path_errors(path), path.open("rb") as file:
-        return file.seek(0, io.SEEK_END)
+def _local(path: Path) -> Path | bytes:
+    """Return the path of a file that can be read, or what comes out of a pipe."""
+    with _path_errors(path):
+        if not path.is_file():
+            return path.read_bytes()
+        with path.open("rb"):
+            return path
 
 
 def _read(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+import soundfile as sf
 
 from orchestrator.demo import sample_folder
 
@@ -60,9 +61,16 @@ class Stack:
         raise AssertionError(f"{endpoint} has not {in_progress} jobs in progress after {timeout_s} s")
 
     def worker_process(self, endpoint):
+        return min(self._worker_processes(endpoint), key=lambda process: process.create_time())
+
+    def worker_groups(self, endpoint):
+        """The process groups of the endpoint's workers; each has the worker and the SDK's heartbeat."""
+        return {os.getpgid(process.pid) for process in self._worker_processes(endpoint)}
+
+    def _worker_processes(self, endpoint):
         module = {"orchestrator": "orchestrator.handler"}.get(endpoint, f"handlers.{endpoint}.handler")
-        found = [p for p in psutil.Process(self.process.pid).children(recursive=True) if module in p.cmdline()]
-        return min(found, key=lambda process: process.create_time())
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        return [process for process in found if module in _command_line(process)]
 
     def parley(self, *arguments, timeout=300):
         return subprocess.run(
@@ -73,6 +81,13 @@ class Stack:
             timeout=timeout,
             check=False,
         )
+
+
+def _command_line(process):
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return []
 
 
 @pytest.fixture(scope="session")
@@ -120,3 +135,11 @@ def sample_url(web_folder, sample):
     folder, url = web_folder
     (folder / "sample.wav").write_bytes(Path(sample).read_bytes())
     return f"{url}/sample.wav"
+
+
+@pytest.fixture(scope="session")
+def clip_url(web_folder, sample):
+    """Fourteen seconds of the sample, two speakers and the word Chicago among them."""
+    folder, url = web_folder
+    sf.write(folder / "clip.flac", sf.read(sample, dtype="float32")[0][5 * 16_000 : 19 * 16_000], 16_000)
+    return f"{url}/clip.flac"

@@ -13,6 +13,7 @@ from common.errors import (
     EndpointBusyError,
     EndpointUnreachableError,
     IdempotencyConflictError,
+    JobCancelledError,
     ResultExpiredError,
     SubmissionUnknownError,
 )
@@ -60,6 +61,22 @@ async def test_a_job_that_did_not_arrive_is_sent_again_under_the_same_key():
         assert (await run(script)).output == {"text": "hi"}
         assert script.count("run") == 2
         assert len(set(script.sent_keys)) == 1
+
+
+async def test_a_job_of_another_caller_that_is_cancelled_is_begun_anew():
+    joined = (200, QUEUED, {"Idempotency-Replayed": "true"})
+    answers = {"run": [joined, {"id": "job-2"}], "status/job-1": [{"status": "CANCELLED"}], "status/job-2": [DONE]}
+    async with scripted_server(answers, honours_keys=True) as script:
+        assert (await run(script, idempotency_key="shared")).output == {"text": "hi"}
+        assert script.sent_keys == ["shared", "shared"]
+
+
+async def test_a_job_of_ones_own_that_is_cancelled_stays_so():
+    answers = {"run": [QUEUED], "status/job-1": [{"status": "CANCELLED"}]}
+    async with scripted_server(answers, honours_keys=True) as script:
+        with pytest.raises(JobCancelledError, match="cancelled on the transcription endpoint"):
+            await run(script, idempotency_key="own")
+        assert script.count("run") == 1
 
 
 async def test_the_callers_key_is_the_one_that_is_sent():

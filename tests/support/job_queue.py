@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from common.idempotency import content_digest
 from orchestrator.local.jobs import Conditions, Job
 from orchestrator.local.queue import EndpointQueue
 from orchestrator.local.settings import PlatformSettings
@@ -28,14 +29,21 @@ class QueueBench:
             on_final=lambda job: self.ended.append((job.id, job.state.value)),
         )
 
-    def submit(self, job_id: str, **conditions: float) -> Job:
+    def submit(self, job_id: str, *, key: str | None = None, given: object = 1, **conditions: float) -> Job:
+        """Queue a job with the input {"n": given}; returns the one that stands for it."""
         times = {"execution_timeout_s": 50.0, "ttl_s": 500.0, "kept_s": 30.0, **conditions}
         now = self.clock()
         job = Job(
-            id=job_id, input={"n": 1}, conditions=Conditions(**times), submitted_at=now, queued_at=now, size_bytes=10
+            id=job_id,
+            input={"n": given},
+            conditions=Conditions(**times),
+            submitted_at=now,
+            queued_at=now,
+            size_bytes=10,
+            key=key,
+            fingerprint=content_digest({"n": given}),
         )
-        self.queue.submit(job)
-        return job
+        return self.queue.submit(job)
 
     async def take(self, worker_id: str = "w1", **options: Any) -> list[str]:
         return [job.id for job in await self.queue.take(worker_id, **options)]

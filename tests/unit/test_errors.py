@@ -60,6 +60,14 @@ def test_an_endpoint_error_keeps_the_workers_words():
 
 
 @pytest.mark.parametrize(
+    ("told", "named"), [("diarization", "diarization"), (None, "orchestrator"), (7, "orchestrator")]
+)
+def test_an_error_from_two_endpoints_away_names_the_one_where_it_happened(told, named):
+    remote = {"code": "empty_audio", "message": "no samples", "endpoint": told}
+    assert EndpointError("no samples", endpoint="orchestrator", remote=remote).envelope()["endpoint"] == named
+
+
+@pytest.mark.parametrize(
     ("raw", "message"),
     [
         (json.dumps({"code": "c", "message": "m"}), "m"),

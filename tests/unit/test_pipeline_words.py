@@ -8,7 +8,7 @@ from common.contract import OrchestrationRequest
 from common.earlier_words import earlier_heard
 from common.errors import ConfigurationError, EndpointError, InvalidInputError
 from common.results import OrchestrationResult
-from orchestrator import pipeline
+from orchestrator import off_loop, pipeline
 from orchestrator.pipeline import orchestrate
 from tests.support.fake_endpoint import DIARIZED, HEARD, FakeEndpoint
 
@@ -120,6 +120,7 @@ async def test_words_without_diarization_have_no_meaning():
 
 
 async def test_words_are_merged_off_the_event_loop(monkeypatch):
+    monkeypatch.setattr(off_loop, "SMALL", 0)
     loop_ran = threading.Event()
 
     def merged(*args, **kwargs):

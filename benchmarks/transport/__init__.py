@@ -1,0 +1,1 @@
+"""What the way into a request costs: Opus at the bit rates that long recordings get."""
