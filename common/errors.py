@@ -164,7 +164,8 @@ class DeadlineExceededError(ParleyError):
 class EndpointError(ParleyError):
     """A remote endpoint refused or failed the job; carries the worker's own code when it sent one.
 
-    `retry_after_s` is how many seconds the endpoint asks to be left alone, if it does.
+    `retry_after_s` is how many seconds the endpoint asks to be left alone, if it does; `execution_s` how long its
+    worker was at the job, which is paid for, too.
     """
 
     code = "endpoint_failed"
@@ -177,11 +178,13 @@ class EndpointError(ParleyError):
         endpoint: str,
         remote: dict[str, Any] | None = None,
         retry_after_s: float | None = None,
+        execution_s: float = 0.0,
     ) -> None:
         super().__init__(message, param=(remote or {}).get("param"))
         self.endpoint = endpoint
         self.remote = remote
         self.retry_after_s = retry_after_s
+        self.execution_s = execution_s
 
     def envelope(self) -> dict[str, Any]:
         """Return the body with the worker's own code and retryability, naming the endpoint."""

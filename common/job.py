@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,7 +31,9 @@ from common.webhook_signature import signing_key
 
 RUN_RESULT_BYTES = 10 * 1000 * 1000
 RUNSYNC_RESULT_BYTES = 20 * 1000 * 1000
-WEBHOOK_DEADLINE_S = 60.0
+WEBHOOK_DEADLINE_S = 20.0
+WEBHOOK_SHARE = 0.1
+WARNING_BYTES = 500  # of a result whose webhook may yet fail
 
 logger = logging.getLogger(__name__)
 
@@ -61,13 +64,14 @@ class Timings:
 class Boundary:
     """What a process has for all its jobs: where results go that are too big, its metrics, how webhooks are signed.
 
-    Without a `webhook_secret` none is posted.
+    Without a `webhook_secret` none is posted. `deadline_s` is for a whole job.
     """
 
     store: ObjectStore | None = None
     metrics: JobMetrics = field(default_factory=JobMetrics)
     webhook_secret: str = field(default="", repr=False)
     allow_private_addresses: bool = False
+    deadline_s: float = math.inf
 
 
 def boundary_of(settings: Settings, *, webhooks: bool = False) -> Boundary:
@@ -81,7 +85,13 @@ def boundary_of(settings: Settings, *, webhooks: bool = False) -> Boundary:
         store=ObjectStore(settings.storage) if settings.storage.bucket else None,
         webhook_secret=settings.webhook_secret if webhooks else "",
         allow_private_addresses=settings.limits.allow_private_addresses,
+        deadline_s=settings.endpoints.deadline_s,
     )
+
+
+def kept_for_webhook_s(deadline_s: float) -> float:
+    """Return how many seconds of a job's deadline are kept for its webhook."""
+    return min(WEBHOOK_DEADLINE_S, deadline_s * WEBHOOK_SHARE)
 
 
 def check_webhook(request: OrchestrationRequest, boundary: Boundary) -> None:
@@ -101,17 +111,19 @@ async def answer_job(job: dict[str, Any], answer: Answer, *, worker: str, bounda
     """Return `answer(job)`, or `{"error": …}` for whatever goes wrong in it; only cancellation passes through.
 
     A request's `webhook` is told before the answer is returned: what runs after that may never run on a serverless
-    platform.
+    platform. It does not keep the answer for longer than WEBHOOK_DEADLINE_S, nor beyond the boundary's `deadline_s`.
     """
     with request_context(request_id=request_id_of(job), job_id=str(job["id"])), _counted(worker, boundary) as note:
+        timings = Timings()
         try:
             result = await _answered(job, answer, worker=worker, boundary=boundary)
+            result = await _told(job, result, boundary, elapsed_s=timings.elapsed_s())
         except asyncio.CancelledError:
             log_event(logger, "job_stopped", worker=worker)
             note(JobCancelledError.code)
             raise
         note(str(parse_runpod_error(result["error"])["code"]) if "error" in result else OK)
-        return await _told(job, result, boundary)
+        return result
 
 
 @contextmanager
@@ -139,6 +151,7 @@ async def _answered(job: dict[str, Any], answer: Answer, *, worker: str, boundar
     try:
         result = {**await answer(job), "request_id": request_id_of(job)}
         limit_bytes = RUNSYNC_RESULT_BYTES if str(job["id"]).startswith("sync-") else RUN_RESULT_BYTES
+        limit_bytes -= WARNING_BYTES if "webhook" in (job.get("input") or ()) else 0
         sent = await asyncio.to_thread(fitting_result, result, limit_bytes=limit_bytes, store=boundary.store)
     except ParleyError as error:
         log_event(logger, "job_failed", worker=worker, code=error.envelope()["code"])
@@ -161,7 +174,7 @@ def fitting_result(result: dict[str, Any], *, limit_bytes: int, store: ObjectSto
         raise EngineError("the model returned a value that is not valid JSON, such as NaN") from None
 
 
-async def _told(job: dict[str, Any], result: dict[str, Any], boundary: Boundary) -> dict[str, Any]:
+async def _told(job: dict[str, Any], result: dict[str, Any], boundary: Boundary, *, elapsed_s: float) -> dict[str, Any]:
     """Post the final state to the request's `webhook`; where it is not taken the answer has a warning."""
     given = job.get("input")
     url = given.get("webhook") if isinstance(given, dict) else None
@@ -175,7 +188,7 @@ async def _told(job: dict[str, Any], result: dict[str, Any], boundary: Boundary)
         secret=boundary.webhook_secret,
         message_id=str(job["id"]),
         allow_private_addresses=boundary.allow_private_addresses,
-        deadline_s=WEBHOOK_DEADLINE_S,
+        deadline_s=min(WEBHOOK_DEADLINE_S, boundary.deadline_s - elapsed_s),
     )
     if delivery.delivered or "error" in result:
         return result

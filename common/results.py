@@ -67,7 +67,7 @@ class WorkerReport(BaseModel):
 
     model: str
     device: str
-    timings: dict[str, float]
+    timings: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     warnings: list[str] = []
     request_id: Annotated[str | None, Field(description="the request's own, or that of its job")] = None
 

@@ -89,17 +89,9 @@ def price(text: str) -> float:
 
 def port_number(text: str) -> int:
     """Read a TCP port; 0 is none."""
-    value = int(text)
-    if not 0 <= value <= MAX_PORT:
-        raise ValueError(f"expected 0 to {MAX_PORT}")
-    return value
-
-
-def http_url(text: str) -> str:
-    """Read an http(s) URL."""
-    if not text.startswith(("http://", "https://")):
-        raise ValueError("expected an http(s) URL")
-    return text.rstrip("/")
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_PORT):
+        raise ValueError(f"expected a whole number from 0 to {MAX_PORT}")
+    return int(text)
 
 
 def base_url(text: str) -> str:

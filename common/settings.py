@@ -15,7 +15,6 @@ from common.setting_values import (
     between,
     flag,
     header_text,
-    http_url,
     one_of,
     port_number,
     positive,
@@ -132,8 +131,8 @@ TRANSCRIPTION_ENDPOINT_ID = Variable("TRANSCRIPTION_ENDPOINT_ID", "", "id of the
 ORCHESTRATOR_ENDPOINT_ID = Variable(
     "ORCHESTRATOR_ENDPOINT_ID", "", "id of the orchestrator endpoint; without it the client orchestrates by itself", str
 )
-RUNPOD_API_KEY = Variable("RUNPOD_API_KEY", "", "key for calling the endpoints", str)
-RUNPOD_BASE_URL = Variable("RUNPOD_BASE_URL", "https://api.runpod.ai/v2", "where the endpoints are reached", http_url)
+RUNPOD_API_KEY = Variable("RUNPOD_API_KEY", "", "key for calling the endpoints", header_text)
+RUNPOD_BASE_URL = Variable("RUNPOD_BASE_URL", "https://api.runpod.ai/v2", "where the endpoints are reached", base_url)
 JOB_DEADLINE = Variable(
     "JOB_DEADLINE_SECONDS",
     3600.0,
@@ -172,7 +171,7 @@ S3_ENDPOINT_URL = Variable(
     "S3_ENDPOINT_URL",
     "",
     "S3-compatible storage for local recordings and results that fit no request; empty with a bucket: Amazon's own",
-    http_url,
+    base_url,
 )
 S3_BUCKET = Variable("S3_BUCKET", "", "bucket in that storage; empty: nothing is uploaded", str)
 S3_ACCESS_KEY_ID = Variable("S3_ACCESS_KEY_ID", "", "key id for that storage", str)
@@ -198,7 +197,7 @@ class DiarizationSettings:
 
     model: str
     device: str
-    token: str
+    token: str = field(repr=False)
     model_store: Path
     pipeline: str = DIARIZATION_PIPELINE.default
     hop_s: float = DIARIZATION_HOP.default
@@ -217,7 +216,7 @@ class TranscriptionSettings:
     whisper_model_size: str
     whisper_compute_type: str
     whisper_device: str
-    token: str
+    token: str = field(repr=False)
     model_store: Path
 
 
@@ -226,7 +225,7 @@ class EndpointSettings:
     """Where the endpoints are and how long a request may take."""
 
     base_url: str
-    api_key: str
+    api_key: str = field(repr=False)
     diarization_id: str
     transcription_id: str
     orchestrator_id: str
@@ -257,7 +256,7 @@ class StorageSettings:
 
     endpoint_url: str = ""
     bucket: str = ""
-    access_key_id: str = ""
+    access_key_id: str = field(default="", repr=False)
     secret_access_key: str = field(default="", repr=False)
     region: str = S3_REGION.default
 

@@ -72,6 +72,9 @@ class Children:
                 on_progress=lambda part: self._advance(name, part.get("progress")),
                 options=JobOptions(idempotency_key=child_key(self.key, name)),
             )
+        except EndpointError as error:
+            self._bill(endpoint.name, error.execution_s)
+            raise
         finally:
             self._busy.append((started_s, self.elapsed_s()))
         self._advance(name, 1.0)
@@ -84,9 +87,12 @@ class Children:
         self.timings[f"{name}_queue_s"] = result.queue_s
         self.timings[f"{name}_cold_start_s"] = cold_start_s
         self.timings[f"{name}_execution_s"] = result.execution_s
-        self.billed_s[endpoint] = self.billed_s.get(endpoint, 0.0) + cold_start_s + result.execution_s
+        self._bill(endpoint, cold_start_s + result.execution_s)
         if self.metrics is not None:
             self.metrics.child_ended(endpoint=endpoint, queue_s=result.queue_s, execution_s=result.execution_s)
+
+    def _bill(self, endpoint: str, seconds: float) -> None:
+        self.billed_s[endpoint] = self.billed_s.get(endpoint, 0.0) + seconds
 
     @contextlib.contextmanager
     def waiting(self, name: str) -> Iterator[None]:
@@ -122,10 +128,10 @@ def child_key(key: str, name: str) -> str:
 def checked_output(name: str, output: object, expected: type[WorkerReport]) -> dict[str, Any]:
     """Return `output`; raises EndpointError when it is not the result that the endpoint `name` should give."""
     try:
-        expected.model_validate(output)
+        report = expected.model_validate(output)
     except ValidationError:
         raise foreign_output(name) from None
-    return dict(output) if isinstance(output, dict) else {}
+    return {**output, "timings": report.timings} if isinstance(output, dict) else {}
 
 
 def foreign_output(name: str) -> EndpointError:

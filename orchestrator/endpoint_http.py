@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from common.errors import (
+    ConfigurationError,
     EndpointAuthError,
     EndpointBusyError,
     EndpointError,
@@ -49,6 +50,8 @@ class EndpointHttp:
         self._name = name
         self._url = url
         self._headers = {"Content-Type": "application/json"}
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise ConfigurationError("RUNPOD_API_KEY has characters that no key has", param="RUNPOD_API_KEY")
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._session = session

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,6 +36,7 @@ from orchestrator.submission import Submission, job_id_in
 HEALTH_TIMEOUT_S = 5.0
 CANCEL_TIMEOUT_S = 10.0  # kept of a deadline to stop what does not end, or a fifth of it
 CANCEL_SHARE = 0.2
+SHORT_CANCEL_S = 1.0  # of a short one up to this, or the half of it
 STOPPING_SHARE = 0.9  # of that, so that the deadline is not passed by a moment
 RUN_BODY_BYTES = 10 * 1000 * 1000  # what RunPod takes at /run
 RUNSYNC_BODY_BYTES = 20 * 1000 * 1000  # and at /runsync
@@ -143,7 +144,7 @@ class RunPodEndpoint:
             raise DeadlineExceededError(f"no time is left for the {self.name} endpoint; raise JOB_DEADLINE_SECONDS")
         submission = self._submission(job_input, deadline_s, options)
         accepted = asyncio.ensure_future(self._accepted(submission, job_input))
-        ends_at, kept_s = time.monotonic() + deadline_s, min(CANCEL_TIMEOUT_S, deadline_s * CANCEL_SHARE)
+        ends_at, kept_s = time.monotonic() + deadline_s, kept_for_stopping_s(deadline_s)
         stopping_s = kept_s * STOPPING_SHARE
         try:
             async with asyncio.timeout(deadline_s - kept_s):
@@ -153,8 +154,8 @@ class RunPodEndpoint:
                     accepted = asyncio.ensure_future(self._accepted(submission, job_input))
                     final = await self._polling.final_status(await asyncio.shield(accepted), on_progress)
         except TimeoutError:
-            abandoning = self._abandon(submission, accepted, within_s=stopping_s)
-            where, _ = await asyncio.gather(self._whereabouts(within_s=stopping_s), _to_its_end(abandoning))
+            await _to_its_end(self._abandon(submission, accepted, within_s=stopping_s))
+            where = await self._whereabouts(within_s=ends_at - time.monotonic())
             raise self._too_late(deadline_s, where) from None
         except BaseException:
             await _to_its_end(self._abandon(submission, accepted, within_s=stopping_s))
@@ -271,11 +272,11 @@ class RunPodEndpoint:
             )
         if state == "CANCELLED":
             raise JobCancelledError(f"the job was cancelled on the {self.name} endpoint")
-        remote = parse_runpod_error(final.get("error"))
+        remote, execution_s = parse_runpod_error(final.get("error")), _seconds(final.get("executionTime"))
         if state == "TIMED_OUT":
             reason = f": {remote['message']}" if final.get("error") else "; raise JOB_DEADLINE_SECONDS"
             raise DeadlineExceededError(f"the job ran out of time on the {self.name} endpoint{reason}")
-        raise EndpointError(str(remote["message"]), endpoint=self.name, remote=remote)
+        raise EndpointError(str(remote["message"]), endpoint=self.name, remote=remote, execution_s=execution_s)
 
     async def _unpacked(self, output: object, *, within_s: float) -> object:
         patience_s = min(FETCH_TIMEOUT_S, max(within_s, 0.0))
@@ -302,7 +303,7 @@ class RunPodEndpoint:
         except (ParleyError, TimeoutError):
             return ""
         return (
-            f" ({health.jobs_in_queue} jobs wait there, {health.jobs_in_progress} run; "
+            f" (beside it {health.jobs_in_queue} jobs wait there, {health.jobs_in_progress} run; "
             f"{health.workers_ready + health.workers_running} workers are up, {health.workers_initializing} start)"
         )
 
@@ -341,12 +342,22 @@ def _platform_fields(options: JobOptions, deadline_s: float) -> dict[str, Any]:
     return {"policy": policy, "webhook": options.webhook} if options.webhook else {"policy": policy}
 
 
-async def _to_its_end(work: Awaitable[None]) -> None:
-    """Wait for `work`, which is bounded, however often this task is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
+def kept_for_stopping_s(deadline_s: float) -> float:
+    """Return how many seconds of a deadline are kept to stop what does not end."""
+    return min(CANCEL_TIMEOUT_S, max(deadline_s * CANCEL_SHARE, min(SHORT_CANCEL_S, deadline_s / 2)))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for `work`, which is bounded, however often this task is cancelled meanwhile; raises that only then."""
+    task, cancelled = asyncio.create_task(work), False
     while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 def _blaming_the_largest(error: InputTooLargeError, job_input: dict[str, Any]) -> InputTooLargeError:

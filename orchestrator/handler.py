@@ -12,7 +12,7 @@ from common.cold_start import ColdStart
 from common.contract import OrchestrationRequest, parse_request
 from common.errors import ConfigurationError
 from common.idempotency import SharedRuns
-from common.job import answer_job, boundary_of, check_webhook, request_id_of
+from common.job import answer_job, boundary_of, check_webhook, kept_for_webhook_s, request_id_of
 from common.logs import set_up_logs
 from common.naming.unnamed_speakers import names_asked_of
 from common.progress import OnProgress, Progress
@@ -71,7 +71,7 @@ class Orchestrator:
             request,
             diarization=configured_endpoint(endpoints, "diarization", session),
             transcription=configured_endpoint(endpoints, "transcription", session),
-            deadline_s=endpoints.deadline_s,
+            deadline_s=endpoints.deadline_s - (kept_for_webhook_s(endpoints.deadline_s) if request.webhook else 0.0),
             naming=names_asked_of(self._settings.naming, session),
             on_progress=on_progress,
             run=Orchestration(

@@ -18,6 +18,7 @@ from orchestrator.endpoint_http import Answer, EndpointHttp
 REQUEST_TIMEOUT_S = 30.0
 FIRST_POLL_S, LAST_POLL_S, POLL_GROWTH = 0.1, 2.0, 1.06  # a result is found at most 6 % late
 HELD_POLL_MS = 1000  # how long a platform that can is asked to hold its answer for the job's end
+LONGEST_PAUSE_S = 15.0  # whatever `Retry-After` says: RunPod forgets what came by /runsync after a minute
 POLL_PATIENCE_S = 120.0  # how long an endpoint may answer nothing sensible
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"})
 
@@ -53,7 +54,7 @@ class Polling:
                 answered_at = time.monotonic()
             except (EndpointBusyError, EndpointUnreachableError) as error:
                 log_event(logger, "poll_failed", endpoint=self._name, job_id=job_id, code=error.code)
-                least_s = max(error.retry_after_s or 0.0, pause_s)
+                least_s = max(min(error.retry_after_s or 0.0, LONGEST_PAUSE_S), pause_s)
                 if time.monotonic() - answered_at > POLL_PATIENCE_S:
                     raise
             if not is_final(status):

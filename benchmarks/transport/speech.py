@@ -87,7 +87,7 @@ def joined(speech: Sequence[Passage], *, take: int = 0) -> Joined:
 
 
 def with_hiss(samples: Samples, *, seed: int = 0) -> Samples:
-    """Return samples with noise that nobody hears: what a recogniser makes of that is not what an encoder lost."""
+    """Return samples with noise that nobody hears."""
     noise = np.random.default_rng(seed).standard_normal(len(samples), np.float32)
     hissing: Samples = samples + np.float32(10 ** (HISS_DB / 20)) * noise
     return hissing

@@ -14,8 +14,8 @@ from av import AudioStream
 from common.audio.blocks import Samples
 from common.audio.limits import SAMPLE_RATE
 
-MAX_BIT_RATE = 32_000  # above it nothing is gained for speech at 16 kHz
-MIN_BIT_RATE = 12_000  # below it recognition suffers; see docs/benchmarks.md
+MAX_BIT_RATE = 32_000  # above it no words are gained at 16 kHz
+MIN_BIT_RATE = 12_000  # at 8,000 Opus narrows the band, and recognition loses five points; see docs/benchmarks.md
 # One packet and one page for as much audio as the formats allow: 150 bits a second of container, not 600.
 FRAME_MS = 60
 FRAME_SAMPLES = FRAME_MS * SAMPLE_RATE // 1000

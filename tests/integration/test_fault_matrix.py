@@ -106,7 +106,7 @@ QUEUE = [
     row("queue, delivered twice", OK, 2, 1, D("job-take", DoubleDelivery())),
     row("queue, delivery lost", "engine_failed@diarization", 0, 1, D("job-take", AFTER), says="without a result"),
     row("queue, no worker in time", "deadline_exceeded@diarization", 0, 1,
-        D("job-take", Delay(seconds=9.0), times=EVER), deadline_s=SHORT_S, says="1 jobs wait there"),
+        D("job-take", Delay(seconds=9.0), times=EVER), deadline_s=SHORT_S, says="beside it 0 jobs wait there"),
 ]  # fmt: skip
 RUN = [
     row("run, progress after the result", OK, 1, 1, BOTH("job-done", LateProgress(), times=EVER)),

@@ -89,6 +89,14 @@ async def test_the_answer_has_times_and_cost_of_each_worker():
     assert cost["total"] == pytest.approx(cost["transcription"] + cost["orchestrator"], abs=1e-5)
 
 
+@pytest.mark.parametrize("seconds", ["soon", float("nan"), -100.0])
+async def test_times_that_are_none_are_the_endpoints_fault(seconds):
+    odd = {**DONE, "output": {**HEARD, "timings": {"cold_start_s": seconds}}}
+    async with scripted_server({"run": [odd]}) as script:
+        error = json.loads((await orchestrator(script)[0](job()))["error"])
+    assert (error["code"], error["endpoint"]) == ("endpoint_failed", "transcription")
+
+
 async def test_without_prices_there_is_no_cost():
     async with scripted_server({"run": [DONE]}) as script:
         assert "cost" not in await orchestrator(script)[0](job())

@@ -8,6 +8,7 @@ import pytest
 
 from common import retries
 from common.errors import (
+    ConfigurationError,
     DeadlineExceededError,
     EndpointAuthError,
     EndpointBusyError,
@@ -234,3 +235,42 @@ async def test_a_cancel_that_is_never_answered_is_an_error(monkeypatch):
     async with scripted_server({"cancel/job-1": [500]}) as script:
         with pytest.raises(EndpointUnreachableError):
             await called(script, lambda endpoint: endpoint.cancel("job-1"))
+
+
+async def test_cancelling_in_the_moment_of_the_deadline_still_stops_the_job():
+    answers = {"run": [QUEUED], "status/job-1": [QUEUED], "cancel/job-1": [{}], "health": [HEALTH]}
+    async with scripted_server(answers) as script:
+
+        async def use(endpoint):
+            task = asyncio.create_task(endpoint.run({"audio": "a"}, deadline_s=0.5))
+            while not script.count("status/job-1"):
+                await asyncio.sleep(0.001)
+            stopping = endpoint._abandon
+
+            async def slowly(*arguments, **options):
+                task.cancel()  # before its first step, and once more in the middle of it
+                await asyncio.sleep(0.01)
+                task.cancel()
+                await stopping(*arguments, **options)
+
+            endpoint._abandon = slowly
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        await called(script, use)
+        assert script.count("cancel/job-1") == 1
+
+
+async def test_a_poll_is_never_kept_waiting_for_as_long_as_a_result_lives(monkeypatch):
+    monkeypatch.setattr(polling, "LONGEST_PAUSE_S", 0.1)
+    states = [(429, {}, {"Retry-After": "60"}), DONE]
+    async with scripted_server({"run": [QUEUED], "status/job-1": states}) as script:
+        assert (await run(script)).output == {"text": "hi"}
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "nul\0", "schlüssel"])
+async def test_a_key_that_no_header_can_carry_is_refused_before_anything_is_sent(key):
+    async with scripted_server({"run": [QUEUED]}) as script, aiohttp.ClientSession() as session:
+        with pytest.raises(ConfigurationError, match="RUNPOD_API_KEY"):
+            RunPodEndpoint(name="x", endpoint_id="e", base_url=script.url, api_key=key, session=session)
+        assert script.asked == []

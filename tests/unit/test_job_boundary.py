@@ -1,8 +1,10 @@
 """What every worker does around a job: the request's id, results that are too big, the webhook."""
 
+import asyncio
 import base64
 import json
 import random
+import time
 
 import pytest
 from aiohttp import web
@@ -11,7 +13,15 @@ from standardwebhooks import Webhook
 
 from common.contract import OrchestrationRequest
 from common.errors import ConfigurationError, EngineError, InvalidInputError
-from common.job import Boundary, answer_job, boundary_of, check_webhook, fitting_result, request_id_of
+from common.job import (
+    Boundary,
+    answer_job,
+    boundary_of,
+    check_webhook,
+    fitting_result,
+    kept_for_webhook_s,
+    request_id_of,
+)
 from common.metrics import JobMetrics
 from common.packed_results import unpacked
 from common.settings import load_settings
@@ -161,3 +171,27 @@ async def test_a_result_too_big_even_packed_is_refused(monkeypatch):
         return {**REPORT, "text": base64.b64encode(random.Random(1).randbytes(3000)).decode()}
 
     assert json.loads((await answered(job(), noise))["error"])["code"] == "output_too_large"
+
+
+async def test_a_slow_webhook_does_not_keep_the_result_beyond_the_deadline():
+    over = asyncio.Event()
+
+    async def never(_):
+        await over.wait()
+
+    app = web.Application()
+    app.router.add_post("/", never)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    asked = job(webhook=f"http://127.0.0.1:{runner.addresses[0][1]}/")
+    began = time.monotonic()
+    answer = await answered(asked, webhook_secret=SECRET, allow_private_addresses=True, deadline_s=0.3)
+    assert time.monotonic() - began < 1
+    assert (answer["text"], len(answer["warnings"])) == ("hi", 1)
+    over.set()
+    await runner.cleanup()
+
+
+def test_of_a_deadline_a_share_is_kept_for_the_webhook():
+    assert (kept_for_webhook_s(3600), kept_for_webhook_s(10)) == (20, 1)

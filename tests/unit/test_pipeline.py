@@ -5,7 +5,8 @@ import pytest
 from common.contract import OrchestrationRequest
 from common.errors import EndpointError, InvalidInputError
 from common.results import OrchestrationResult
-from orchestrator.pipeline import orchestrate
+from common.settings import PriceSettings
+from orchestrator.pipeline import orchestrate, orchestration_of
 from tests.support.fake_endpoint import DIARIZED, HEARD, FakeEndpoint
 
 
@@ -176,3 +177,17 @@ async def test_text_formats_come_with_their_document():
     )
     assert answer["text"].splitlines() == ["SPEAKER_00: Hello there.", "SPEAKER_01: Hi."]
     assert answer["format"] == "text"
+
+
+async def test_a_failed_childs_work_is_paid_for_too():
+    error = EndpointError("no", endpoint="diarization", execution_s=3.0)
+    asked = request(on_diarization_failure="degrade")
+    answer = await orchestrate(
+        asked,
+        diarization=diarization(error=error),
+        transcription=transcription(),
+        deadline_s=9,
+        run=orchestration_of(asked, prices=PriceSettings(diarization=0.5, transcription=2.0)),
+    )
+    assert answer["diarization"] == "failed"
+    assert (answer["cost"]["diarization"], answer["cost"]["transcription"]) == (1.5, 1.0)
