@@ -55,10 +55,10 @@ FORMATS = """## Answers
 `response_format` decides the shape. `json` gives `{"text"}`, `verbose_json` the tables below, `diarized_json` OpenAI's
 diarized shape; `text`, `srt`, `vtt`, `tsv`, `rttm`, `stm` and `ctm` give
 `{"text": "<the document>", "format": "<its name>"}`. Every answer also names `model`, `device` and `request_id` and has
-`timings` (seconds) and `warnings`, `coverage` where speech was looked for, and `words_without_speaker` where speakers were; the
-orchestrator's also has `models` and `diarization`, `embeddings`, `speaker_matches` and `speaker_names` where they were
-asked for, and `cost` where prices are set. The diarization endpoint knows `json`, the table below, and `rttm`, which has `text` and `format` in
-place of `segments` and `exclusive_segments`.
+`timings` (seconds) and `warnings`, `coverage` where speech was looked for, and `words_without_speaker` where speakers
+were; the orchestrator's also has `models` and `diarization`, `embeddings`, `speaker_matches` and `speaker_names` where
+they were asked for, and `cost` where prices are set. The diarization endpoint knows `json`, the table below, and
+`rttm`, which has `text` and `format` in place of `segments` and `exclusive_segments`.
 
 While a job runs, `output` of `/status` is `{"stage", "progress"}`, a fraction from 0 to 1; the orchestrator's also has
 the fractions of `diarization`, `transcription` and, once they begin, `transcription_repair` and `naming`.

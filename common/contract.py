@@ -240,6 +240,7 @@ class OrchestrationRequest(AudioRequest, DiarizationFields, TranscriptionFields)
         str | None,
         Field(
             pattern=IDEMPOTENCY_KEY,
+            max_length=200,
             description="requests with one key are one job, also at the same time; with another body it is refused",
         ),
     ] = None

@@ -16,6 +16,7 @@ from common.errors import (
     InvalidInputError,
     JobCancelledError,
     ParleyError,
+    StorageError,
     parse_runpod_error,
     runpod_error,
 )
@@ -33,6 +34,7 @@ RUN_RESULT_BYTES = 10 * 1000 * 1000
 RUNSYNC_RESULT_BYTES = 20 * 1000 * 1000
 WEBHOOK_DEADLINE_S = 20.0
 WEBHOOK_SHARE = 0.1
+STORING_S = 60.0
 WARNING_BYTES = 500  # of a result whose webhook may yet fail
 
 logger = logging.getLogger(__name__)
@@ -150,9 +152,7 @@ def request_id_of(job: dict[str, Any]) -> str:
 async def _answered(job: dict[str, Any], answer: Answer, *, worker: str, boundary: Boundary) -> dict[str, Any]:
     try:
         result = {**await answer(job), "request_id": request_id_of(job)}
-        limit_bytes = RUNSYNC_RESULT_BYTES if str(job["id"]).startswith("sync-") else RUN_RESULT_BYTES
-        limit_bytes -= WARNING_BYTES if "webhook" in (job.get("input") or ()) else 0
-        sent = await asyncio.to_thread(fitting_result, result, limit_bytes=limit_bytes, store=boundary.store)
+        sent = await _fitted(job, result, boundary.store)
     except ParleyError as error:
         log_event(logger, "job_failed", worker=worker, code=error.envelope()["code"])
         return runpod_error(error)
@@ -161,6 +161,16 @@ async def _answered(job: dict[str, Any], answer: Answer, *, worker: str, boundar
         return runpod_error(EngineError(f"the {worker} worker failed; its log has the cause"))
     log_event(logger, "job_done", worker=worker, **result.get("timings", {}))
     return sent
+
+
+async def _fitted(job: dict[str, Any], result: dict[str, Any], store: ObjectStore | None) -> dict[str, Any]:
+    limit_bytes = RUNSYNC_RESULT_BYTES if str(job["id"]).startswith("sync-") else RUN_RESULT_BYTES
+    limit_bytes -= WARNING_BYTES if "webhook" in (job.get("input") or ()) else 0
+    fitting = asyncio.to_thread(fitting_result, result, limit_bytes=limit_bytes, store=store)
+    try:
+        return await asyncio.wait_for(fitting, STORING_S)
+    except TimeoutError:
+        raise StorageError("the storage did not take the result in time; try again") from None
 
 
 def fitting_result(result: dict[str, Any], *, limit_bytes: int, store: ObjectStore | None) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from common.settings import StorageSettings
 PREFIX = "parley/"  # by which a bucket's own rules can delete what a killed process left
 KEY_BYTES = 24
 LONGEST_SIGNED_S = 7 * 24 * 3600  # of a signature of version 4
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ATTEMPTS = 5.0, 30.0, 3
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ATTEMPTS = 5.0, 15.0, 2  # a storage that hangs holds its thread for that long
+BRIEF_TIMEOUTS_S = (2.0, 3.0)
 PART_BYTES, PARTS_AT_ONCE = 8 * 1024 * 1024, 4
 FIX_SETTINGS = "check S3_ENDPOINT_URL, S3_BUCKET, S3_REGION and the two keys"
 
@@ -88,9 +89,15 @@ class ObjectStore:
                 )
         except BaseException:
             with suppress(ParleyError):  # the answer may be lost and the object there
-                self.delete(key)
+                self._clean_up(key)
             raise
         return key
+
+    def _clean_up(self, key: str) -> None:
+        """Delete what a failed upload may have left, without waiting long for a storage that may be the cause."""
+        with _as_parley_errors():
+            brief = _client(self._settings, *map(min, self._timeouts_s, BRIEF_TIMEOUTS_S), attempts=1)
+            brief.delete_object(Bucket=self._settings.bucket, Key=key)
 
     def _client(self) -> Any:  # noqa: ANN401 - boto3 has no types
         with self._making:
@@ -104,7 +111,9 @@ def configured_store(settings: StorageSettings) -> ObjectStore | None:
     return ObjectStore(settings) if settings.bucket else None
 
 
-def _client(settings: StorageSettings, connect_timeout_s: float, read_timeout_s: float) -> Any:  # noqa: ANN401 - boto3 has no types
+def _client(
+    settings: StorageSettings, connect_timeout_s: float, read_timeout_s: float, *, attempts: int | None = None
+) -> Any:  # noqa: ANN401 - boto3 has no types
     import boto3.session  # noqa: PLC0415 - slow, and most processes store nothing
     import botocore.session  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
@@ -117,7 +126,7 @@ def _client(settings: StorageSettings, connect_timeout_s: float, read_timeout_s:
         },  # few other stores have a host per bucket
         connect_timeout=connect_timeout_s,
         read_timeout=read_timeout_s,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
         request_checksum_calculation="when_required",  # many other stores do not know Amazon's newer ones
         response_checksum_validation="when_required",
         ignore_configured_endpoint_urls=True,

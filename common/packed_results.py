@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from common.audio.download import download
 from common.audio.job_folder import job_folder
@@ -120,12 +120,16 @@ def _json(zipped: bytes, limit_bytes: int) -> Any:  # noqa: ANN401
     if not expander.eof or expander.unused_data:
         raise ValueError("the packed result is cut off or has more behind it")
     try:
-        result = json.loads(content)
+        result = json.loads(content, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("the packed result is nested too deep") from None
     if not isinstance(result, dict):
         raise ValueError("the packed result is no JSON object")  # noqa: TRY004 - of the data, not of the program
     return result
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"the packed result has {name} in it, which is no JSON")
 
 
 def _too_large(limit_bytes: int) -> OutputTooLargeError:

@@ -3,12 +3,13 @@
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from common.errors import InvalidInputError
 from orchestrator.cli_batch_state import BatchState
+from orchestrator.cli_batch_urls import remembered_url
 from orchestrator.upload import is_remote, shown_path
 
 AUDIO_SUFFIXES = (
@@ -27,12 +28,17 @@ class BatchFile:
     source: str
     output: Path
 
+    @property
+    def content(self) -> str:
+        """What its fingerprint is taken of: its bytes, but for a URL what that is remembered by."""
+        return self.source if is_remote(self.audio) else self.audio
+
 
 def found_recordings(given: Sequence[str]) -> list[str]:
     """Return the recordings that paths, folders, patterns and URLs stand for, each once, in this order.
 
-    Folders are searched to the bottom for files named as audio or video, hidden ones left out. Raises
-    InvalidInputError for what stands for nothing.
+    Folders are searched to the bottom for files named as audio or video, hidden ones, pipes and devices left out.
+    Raises InvalidInputError for what stands for nothing.
     """
     found: dict[str, None] = {}
     for one in given:
@@ -50,17 +56,23 @@ def _below(given: str) -> Iterator[str]:
         for folder, folders, names in os.walk(given):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
-                if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("."):
-                    yield os.path.join(folder, name)  # noqa: PTH118 - as it was given, "./" included
+                path = os.path.join(folder, name)  # noqa: PTH118 - as it was given, "./" included
+                if Path(name).suffix.lower() in AUDIO_SUFFIXES and not (name.startswith(".") or _is_special(path)):
+                    yield path
     elif glob.has_magic(given):
         for match in sorted(glob.glob(given, recursive=True)):  # noqa: PTH207 - "**" and absolute patterns
             yield from _below(match)
 
 
+def _is_special(path: str) -> bool:
+    """Tell a pipe, socket or device, which may be read for ever; a link to nothing is none, and told at its turn."""
+    return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113 - those of pathlib may raise
+
+
 def source_of(audio: str) -> str:
-    """Return what a recording is remembered by: its URL, or its path from the root."""
+    """Return what a recording is remembered by: its URL without what signs it, or its path from the root."""
     if is_remote(audio):
-        return audio
+        return remembered_url(audio)
     return os.fsencode(Path(audio).resolve()).decode(errors="backslashreplace")  # names need not be Unicode
 
 
@@ -71,24 +83,39 @@ def planned(audios: Sequence[str], state: BatchState, folder: Path, *, response_
     belongs to another recording or is there already.
     """
     extension = EXTENSIONS.get(response_format, response_format)
-    files = []
+    files, taken = [], dict[str, int]()
     for audio in audios:
         source = source_of(audio)
-        name = state.output_of(source, extension) or _free_name(_stem(audio), extension, state, folder)
+        name = state.output_of(source, extension) or _free_name(_stem(audio), extension, state, folder, taken)
         state.reserve(name, source)
         files.append(BatchFile(audio=audio, source=source, output=folder / name))
     return files
 
 
-def _free_name(stem: str, extension: str, state: BatchState, folder: Path) -> str:
-    name, number = f"{stem}.{extension}", 1
-    while name in state or os.path.lexists(folder / name):
+def moved(file: BatchFile, state: BatchState) -> BatchFile:
+    """Return the file with another output, where somebody else has made one of that name."""
+    folder, extension = file.output.parent, file.output.suffix[1:]
+    name = _free_name(_stem(file.audio), extension, state, folder, {})
+    state.reserve(name, file.source)
+    return replace(file, output=folder / name)
+
+
+def _free_name(stem: str, extension: str, state: BatchState, folder: Path, taken: dict[str, int]) -> str:
+    """Return a name that nothing has; `taken` are the numbers up to which those of a stem are taken."""
+    number = taken.get(stem, 0) + 1
+    while (name := _numbered(stem, number, extension)) in state or os.path.lexists(folder / name):
         number += 1
-        name = f"{stem}-{number}.{extension}"
+    taken[stem] = number
     return name
+
+
+def _numbered(stem: str, number: int, extension: str) -> str:
+    return f"{stem}.{extension}" if number == 1 else f"{stem}-{number}.{extension}"
 
 
 def _stem(audio: str) -> str:
     path = PurePosixPath(unquote(urlsplit(audio).path)) if is_remote(audio) else Path(audio)
+    if audio[:5].lower() == "data:" and is_remote(audio):
+        path = PurePosixPath()
     stem = "".join(char if char.isprintable() else "_" for char in path.stem)[:MAX_STEM_CHARS]
     return stem.lstrip(".") or "recording"

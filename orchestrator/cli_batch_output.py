@@ -10,6 +10,7 @@ from tqdm import tqdm
 from common.errors import ParleyError
 from common.progress import OnProgress
 from orchestrator.cli_batch_files import BatchFile
+from orchestrator.cli_batch_urls import shown_audio
 from orchestrator.cli_output import coverage_line, error_line
 from orchestrator.upload import shown_path
 
@@ -59,13 +60,13 @@ class BatchProgress:
 
     def done(self, file: BatchFile, answer: Mapping[str, Any]) -> None:
         """Show that a recording is done."""
-        self._line(f"done: {shown_path(file.audio)} -> {shown_path(file.output)}")
+        self._line(f"done: {shown_audio(file.audio)} -> {shown_path(file.output)}")
         if line := coverage_line(answer):
             self._write(f"  {line}")
 
     def failed(self, file: BatchFile, error: ParleyError) -> None:
         """Show that a recording has failed."""
-        self._line(f"failed: {shown_path(file.audio)}: {error_line(error)}")
+        self._line(f"failed: {shown_audio(file.audio)}: {error_line(error)}")
 
     def _line(self, text: str) -> None:
         self._ended += 1
@@ -78,7 +79,7 @@ class BatchProgress:
     def _draw(self) -> None:
         self._bar.n = self._ended + sum(self._running.values())
         self._bar.set_description_str(f"{self._ended}/{self._total}", refresh=False)
-        shown = [f"{shown_path(audio)} {done:.0%}" for audio, done in list(self._running.items())[:SHOWN_RUNNING]]
+        shown = [f"{shown_audio(audio)} {done:.0%}" for audio, done in list(self._running.items())[:SHOWN_RUNNING]]
         more = len(self._running) - len(shown)
         self._bar.set_postfix_str(", ".join([*shown, *([f"{more} more"] if more > 0 else [])]))
 
@@ -92,7 +93,7 @@ def print_summary(report: "BatchReport", *, interrupted: bool = False) -> None:
         "not done": len(report.waiting),
     }
     for file, error in report.failed:
-        print(f"failed: {shown_path(file.audio)}: {error_line(error)}")
+        print(f"failed: {shown_audio(file.audio)}: {error_line(error)}")
     print(", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "done"))
     if interrupted or report.waiting or report.failed:
         print("the same command goes on with what is not done")

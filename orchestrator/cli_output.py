@@ -1,7 +1,9 @@
 """What the command line shows: a progress line, one-line errors, results to screen or file."""
 
+import errno
 import json
 import os
+import shutil
 import sys
 import uuid
 from collections.abc import Mapping
@@ -99,18 +101,37 @@ def document(answer: Mapping[str, Any], response_format: str) -> str:
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all; raises OSError."""
+def write_atomically(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises OSError: FileExistsError for a file that is there already, unless that is to be replaced.
+    """
     temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if replace:
+            temporary.replace(path)
+        else:
+            _link(temporary, path)
+            temporary.unlink()
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give a file a second name that is free."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # file systems without hard links: here somebody else may come between
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        shutil.copyfile(temporary, path)
 
 
 def written(text: str, path: Path | None) -> None:

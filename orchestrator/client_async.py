@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from orchestrator.client_call import Terms, fingerprint
 from orchestrator.client_job import JobRun, TranscriptionJob
 from orchestrator.client_work import Work
 from orchestrator.endpoints import EndpointHealth
+from orchestrator.preparation import prepared
 from orchestrator.request_parts import Audio, carried_words
 
 JOB_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -49,6 +51,7 @@ class AsyncParley:
         self._work = Work(settings, replace(settings.endpoints, **overrides))
         self._runs: set[JobRun] = set()
         self._keyed: dict[str, JobRun] = {}
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -59,7 +62,11 @@ class AsyncParley:
         await self.close()
 
     async def close(self) -> None:
-        """Stop what runs, but for jobs that were submitted to an orchestrator endpoint, and close the connections."""
+        """Stop what runs, but for jobs that were submitted to an orchestrator endpoint, and close the connections.
+
+        Calls that wait raise JobCancelledError, later ones ConfigurationError.
+        """
+        self._closed = True
         await asyncio.gather(*(run.leave() for run in tuple(self._runs)))
         await self._work.close()
 
@@ -92,7 +99,9 @@ class AsyncParley:
     ) -> dict[str, Any]:
         """Return who spoke when in `audio`; `options` are the fields of DiarizationRequest."""
         terms, fields = Terms.split(options, deadline_s=self._work.endpoints.deadline_s)
-        return await self._work.diarized(audio, fields, terms, on_progress)
+        run = self._started(lambda run: self._work.diarized(audio, fields, terms, run))
+        async with run.wanted():
+            return await run.result(on_progress)
 
     async def submit(self, audio: Audio, **options: object) -> TranscriptionJob:
         """Return a job that does as `transcribe`, once it is accepted.
@@ -153,14 +162,18 @@ class AsyncParley:
 
     async def health(self) -> dict[str, EndpointHealth]:
         """Return how many jobs and workers each configured endpoint has, by its name."""
-        return await self._work.health()
+        run = self._started(lambda _: self._work.health())
+        async with run.wanted():
+            return await run.result()
 
     async def _run(self, audio: Audio, options: Mapping[str, object]) -> JobRun:
         """Start the work, or join that of another call with the same key; nothing is awaited after that."""
+        started = time.monotonic()
         terms, given = Terms.split(options, deadline_s=self._work.endpoints.deadline_s)
         fields = {"response_format": "verbose_json", **given}
         key = fields.get("idempotency_key")
-        content = await asyncio.to_thread(fingerprint, audio, fields) if isinstance(key, str) else None
+        content = await self._content(audio, fields, terms) if isinstance(key, str) else None
+        terms = terms.after(time.monotonic() - started)
         running = self._keyed.get(str(key)) if content else None
         if running is None or running.stopping:
             return self._started(
@@ -173,6 +186,15 @@ class AsyncParley:
             )
         return running
 
+    async def _content(self, audio: Audio, fields: Mapping[str, object], terms: Terms) -> str:
+        async def hashed(_: JobRun) -> dict[str, Any]:
+            content = await prepared(lambda check: fingerprint(audio, fields, check=check), deadline_s=terms.deadline_s)
+            return {"content": content}
+
+        run = self._started(hashed)
+        async with run.wanted():
+            return str((await run.result())["content"])
+
     def _started(
         self,
         work: Callable[[JobRun], Coroutine[Any, Any, dict[str, Any]]],
@@ -180,6 +202,8 @@ class AsyncParley:
         key: object = None,
         content: str | None = None,
     ) -> JobRun:
+        if self._closed:
+            raise ConfigurationError("this client was closed; make a new one")
         run = JobRun(work, content=content)
         self._runs.add(run)
         if isinstance(key, str):

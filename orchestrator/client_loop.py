@@ -13,7 +13,29 @@ from common.errors import ConfigurationError, JobCancelledError
 
 ResultT = TypeVar("ResultT")
 CTRL_C_CHECK_S = 0.2
-Control = tuple[asyncio.AbstractEventLoop, asyncio.Event]
+
+
+class Inbox:
+    """What comes into a loop from other threads: all of it before the loop is stopped, or none."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.stopping = asyncio.Event()
+        self.loop = loop
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def put(self, call: Callable[[], None]) -> bool:
+        """Have `call` called in the loop; False if that is being stopped."""
+        with self._lock:
+            if not self._closed:
+                self.loop.call_soon_threadsafe(call)
+            return not self._closed
+
+    async def close(self) -> None:
+        """Take nothing more, and wait until what was taken is called."""
+        with self._lock:
+            self._closed = True
+        await asyncio.sleep(0)
 
 
 class LoopThread:
@@ -23,13 +45,11 @@ class LoopThread:
     """
 
     def __init__(self, at_end: Callable[[], Awaitable[None]]) -> None:
-        control: Future[Control] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(_served(control, at_end)), name="parley", daemon=True
-        )
+        inbox: Future[Inbox] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(_served(inbox, at_end)), name="parley", daemon=True)
         self._thread.start()
-        self._loop, stopping = control.result()
-        self.stop = weakref.finalize(self, _stop, self._thread, self._loop, stopping)
+        self._inbox = inbox.result()
+        self.stop = weakref.finalize(self, _stop, self._thread, self._inbox)
         _OPEN.add(self)
         _stop_all_at_exit()
 
@@ -38,24 +58,23 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             work.close()
             raise ConfigurationError("a callback of this client cannot wait for the client; note what it is told only")
-        if not self.stop.alive:
-            work.close()
-            raise ConfigurationError("this client was closed; what it had running can be asked of a new one only")
         done: Future[ResultT] = Future()
         tasks: list[asyncio.Task[ResultT]] = []
 
         def begin() -> None:
-            tasks.append(self._loop.create_task(work))
+            tasks.append(self._inbox.loop.create_task(work))
             tasks[0].add_done_callback(lambda task: _pass_on(task, done))
 
         def break_off() -> None:
             tasks[0].cancel()
 
-        self._loop.call_soon_threadsafe(begin)
+        if not self._inbox.put(begin):
+            work.close()
+            raise ConfigurationError("this client was closed; what it had running can be asked of a new one only")
         try:
             _wait_for(done)
         except KeyboardInterrupt:
-            self._loop.call_soon_threadsafe(break_off)  # after `begin`
+            self._inbox.put(break_off)  # after `begin`; a loop that is being stopped breaks all off
             with contextlib.suppress(KeyboardInterrupt):
                 _wait_for(done)
             raise
@@ -79,16 +98,18 @@ def _stop_all_at_exit() -> None:
     threading._register_atexit(stop_all)  # type: ignore[attr-defined]  # noqa: SLF001 - as concurrent.futures does it
 
 
-async def _served(control: "Future[Control]", at_end: Callable[[], Awaitable[None]]) -> None:
-    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+async def _served(made: "Future[Inbox]", at_end: Callable[[], Awaitable[None]]) -> None:
+    loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="parley"))
-    control.set_result((loop, stopping))
-    await stopping.wait()
-    await at_end()
+    inbox = Inbox(loop)
+    made.set_result(inbox)
+    await inbox.stopping.wait()
+    await inbox.close()
+    await at_end()  # asyncio.run cancels what is left then
 
 
-def _stop(thread: threading.Thread, loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
-    loop.call_soon_threadsafe(stopping.set)
+def _stop(thread: threading.Thread, inbox: Inbox) -> None:
+    inbox.loop.call_soon_threadsafe(inbox.stopping.set)
     if threading.current_thread() is not thread:  # the garbage collector may call this anywhere
         thread.join()
 

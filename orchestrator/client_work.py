@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -19,7 +20,6 @@ from common.errors import (
     ParleyError,
 )
 from common.naming.unnamed_speakers import check_naming, names_asked_of
-from common.progress import OnProgress
 from common.results import DiarizationResult, WorkerReport
 from common.settings import EndpointSettings, Settings
 from orchestrator.children import checked_output
@@ -34,6 +34,7 @@ from orchestrator.endpoints import (
     configured_endpoint,
 )
 from orchestrator.pipeline import orchestrate, orchestration_of
+from orchestrator.preparation import prepared
 from orchestrator.request_parts import Audio, with_recordings
 from orchestrator.uploads import Uploads
 
@@ -50,33 +51,32 @@ class Work:
 
     async def close(self) -> None:
         """Close the connections; a later call makes new ones."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def transcribed(self, audio: Audio, fields: Mapping[str, Any], terms: Terms, run: JobRun) -> dict[str, Any]:
         """Return the speaker-attributed result, by the orchestrator endpoint if there is one."""
         started = time.monotonic()
         uploads = Uploads(self._settings.storage, deadline_s=terms.deadline_s)
         try:
-            request = await self._request(OrchestrationRequest, audio, fields, uploads)
-            left = terms.model_copy(update={"deadline_s": terms.deadline_s - (time.monotonic() - started)})
+            request = await self._request(OrchestrationRequest, audio, fields, uploads, terms)
+            left = terms.after(time.monotonic() - started)
             carry_out = self._remotely if self.endpoints.orchestrator_id else self._here
             return await carry_out(request, left, run)
         finally:
             if not run.leaving:  # else the job that goes on needs them
                 await uploads.close()
 
-    async def diarized(
-        self, audio: Audio, fields: Mapping[str, Any], terms: Terms, on_progress: OnProgress | None
-    ) -> dict[str, Any]:
+    async def diarized(self, audio: Audio, fields: Mapping[str, Any], terms: Terms, run: JobRun) -> dict[str, Any]:
         """Return the diarization endpoint's result."""
+        started = time.monotonic()
         async with Uploads(self._settings.storage, deadline_s=terms.deadline_s) as uploads:
-            request = await self._request(DiarizationRequest, audio, fields, uploads)
+            request = await self._request(DiarizationRequest, audio, fields, uploads, terms)
             result = await self._endpoint("diarization").run(
                 request.model_dump(exclude_defaults=True),
-                deadline_s=terms.deadline_s,
-                on_progress=on_progress,
+                deadline_s=terms.after(time.monotonic() - started).deadline_s,
+                on_progress=run.tell,
                 options=terms.job_options(),
             )
         expected = DiarizationResult if request.response_format == "json" else WorkerReport
@@ -132,11 +132,12 @@ class Work:
         )
 
     async def _request(
-        self, kind: type[RequestT], audio: Audio, fields: Mapping[str, object], uploads: Uploads
+        self, kind: type[RequestT], audio: Audio, fields: Mapping[str, object], uploads: Uploads, terms: Terms
     ) -> RequestT:
         unsent = () if self.endpoints.orchestrator_id else ("words",)  # merged on this side, no endpoint gets them
         limits = self._settings.limits
-        found = await asyncio.to_thread(with_recordings, audio, fields, limits=limits, unsent=unsent, uploads=uploads)
+        embedded = partial(with_recordings, audio, fields, limits=limits, unsent=unsent, uploads=uploads)
+        found = await prepared(lambda check: embedded(check=check), deadline_s=terms.deadline_s)
         return parse_request(kind, found)
 
     def _endpoint(self, name: str) -> RunPodEndpoint:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.audio.limits import FURTHER_AUDIO_S, AudioLimits
+from common.checks import Check, unchecked
 from common.errors import AudioUrlError, InputTooLargeError, InvalidInputError
 from common.field_values import LANGUAGE
 from common.formats import transcript_words
@@ -31,14 +32,16 @@ def with_recordings(
     limits: AudioLimits,
     unsent: Sequence[str] = (),
     uploads: Uploads | None = None,
+    check: Check = unchecked,
 ) -> dict[str, Any]:
     """Return `options` and the field `audio`, local recordings embedded so that all fit one request together.
 
     Recordings are a path, an http(s) URL, a data URI or bytes, also those of `known_speakers`. Options named in
     `unsent` take no room. What does not fit is put where `uploads` puts it, if there is a storage: keep `uploads` open
-    until the job has ended. Blocks. Raises InputTooLargeError for what does not fit, else as `request_audio`.
+    until the job has ended. Blocks; `check` is that of `request_audio`. Raises InputTooLargeError for what does not
+    fit, else as `request_audio`.
     """
-    room = _Room({name: _size(name, options[name]) for name in options if name not in unsent}, uploads)
+    room = _Room({name: _size(name, options[name]) for name in options if name not in unsent}, uploads, check)
     remote = isinstance(audio, str) and is_remote(audio)
     room.taken_bytes["audio"] = _size("audio", audio if remote else "")
     fields = {**options}
@@ -49,7 +52,9 @@ def with_recordings(
         return {**fields, "audio": audio}
     room.check()
     try:
-        fields["audio"] = request_audio(audio, limits=limits, body_limit_bytes=room.left_bytes(), uploads=uploads)
+        fields["audio"] = request_audio(
+            audio, limits=limits, body_limit_bytes=room.left_bytes(), uploads=uploads, check=check
+        )
     except InputTooLargeError as error:
         raise room.blamed(error) from None
     return fields
@@ -61,6 +66,7 @@ class _Room:
 
     taken_bytes: dict[str, int]
     uploads: Uploads | None = None
+    wanted: Check = unchecked
 
     def left_bytes(self) -> int:
         return RUN_BODY_BYTES - sum(self.taken_bytes.values())
@@ -94,19 +100,20 @@ def _with_voices(given: Sequence[Any], room: _Room, *, limits: AudioLimits, shar
         room.check()
         room_bytes = int((room.left_bytes() - BODY_RESERVE_BYTES) * share / len(local))
         for index in local:
-            voices[index]["audio"] = _voice(given[index], index, limits, room_bytes, room.uploads)
+            voices[index]["audio"] = _voice(given[index], index, limits, room_bytes, room)
         room.taken_bytes["known_speakers"] = _size("known_speakers", voices)
     return voices
 
 
-def _voice(known: Mapping[str, Any], index: int, limits: AudioLimits, room_bytes: int, uploads: Uploads | None) -> str:
+def _voice(known: Mapping[str, Any], index: int, limits: AudioLimits, room_bytes: int, room: _Room) -> str:
     try:
         return request_audio(
             known["audio"],
             limits=limits,
             body_limit_bytes=room_bytes + BODY_RESERVE_BYTES,
             first_s=FURTHER_AUDIO_S,
-            uploads=uploads,
+            uploads=room.uploads,
+            check=room.wanted,
         )
     except InvalidInputError as error:
         message = f"known speaker {known.get('name', index)}: {error.message}"
@@ -116,7 +123,15 @@ def _voice(known: Mapping[str, Any], index: int, limits: AudioLimits, room_bytes
 
 
 def _size(name: str, value: object) -> int:
-    return len(json.dumps({name: value}, default=str, skipkeys=True))
+    sent = [_as_sent(word) for word in value] if name == "words" and isinstance(value, list) else value
+    return len(json.dumps({name: sent}, default=str, skipkeys=True))
+
+
+def _as_sent(word: object) -> object:
+    """Return a word whose numbers are as the contract has them: 1 is sent as 1.0."""
+    if not isinstance(word, Mapping):
+        return word
+    return {key: float(value) if type(value) is int else value for key, value in word.items()}
 
 
 def _is_local(known: Mapping[str, Any]) -> bool:

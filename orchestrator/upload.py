@@ -13,6 +13,7 @@ from common.audio.download import parse_url
 from common.audio.encode import MIN_BIT_RATE, encode_opus_within
 from common.audio.job_folder import job_folder
 from common.audio.limits import SAMPLE_RATE, AudioLimits
+from common.checks import Check, unchecked
 from common.errors import AudioUrlError, EmptyAudioError, InputTooLargeError, InvalidInputError
 from common.logs import log_event
 from orchestrator.endpoints import RUN_BODY_BYTES
@@ -36,13 +37,15 @@ def request_audio(
     body_limit_bytes: int = RUN_BODY_BYTES,
     first_s: float = math.inf,
     uploads: Uploads | None = None,
+    check: Check = unchecked,
 ) -> str:
     """Return the `audio` field for a URL, a data URI, a local path, or a recording's bytes.
 
     A recording too big for a request of `body_limit_bytes` is re-encoded to mono 16 kHz Opus, without what comes after
     its first `first_s` seconds; one that does not fit even so is put as it is where `uploads` puts it. Raises
     AudioUrlError for a URL that no worker would fetch, InvalidInputError for a missing or empty file and
-    InputTooLargeError for one that does not fit without storage; decoding and storage errors pass through.
+    InputTooLargeError for one that does not fit without storage; errors of decoding and storage pass through, and what
+    `check` raises, which is called between the steps of decoding and encoding.
     """
     if isinstance(audio, str) and is_remote(audio):
         return audio
@@ -53,7 +56,7 @@ def request_audio(
     room_bytes = max(body_limit_bytes - BODY_RESERVE_BYTES, 0) // 4 * 3  # in base64 four characters carry three bytes
     if size_bytes <= room_bytes:
         return base64.b64encode(source if isinstance(source, bytes) else _read(source)).decode()
-    shrunk = _shrunk(source, limits, room_bytes, first_s)
+    shrunk = _shrunk(source, limits, room_bytes, first_s, check)
     if shrunk is not None:
         return base64.b64encode(shrunk).decode()
     if uploads is not None and uploads.configured:
@@ -109,14 +112,14 @@ def shown_path(path: str | Path) -> str:
     return text if len(text) <= SHOWN_PATH_CHARS else f"{text[: half - 1]}…{text[-half:]}"
 
 
-def _shrunk(source: bytes | Path, limits: AudioLimits, room_bytes: int, first_s: float) -> bytes | None:
+def _shrunk(source: bytes | Path, limits: AudioLimits, room_bytes: int, first_s: float, check: Check) -> bytes | None:
     """Return a recording as Opus of at most `room_bytes`, None if it is too long; how much too long is not decoded."""
     hopeless_s = SPARSE * _fitting_s(room_bytes)
     with _as_file(source) as path:
-        samples = decode_audio(path, limits=limits, first_s=min(first_s, hopeless_s + 1.0))
+        samples = decode_audio(path, limits=limits, first_s=min(first_s, hopeless_s + 1.0), check=check)
     if len(samples) > hopeless_s * SAMPLE_RATE:
         return None
-    shrunk = encode_opus_within(samples, limit_bytes=room_bytes)
+    shrunk = encode_opus_within(samples, limit_bytes=room_bytes, check=check)
     if shrunk is not None:
         bit_rate = round(len(shrunk) * 8 * SAMPLE_RATE / len(samples))
         log_event(logger, "audio_reencoded", bit_rate=bit_rate, bytes=len(shrunk))

@@ -1,7 +1,8 @@
 """The faults of the benchmark: one kind after the other, then all kinds at once, at random."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from orchestrator.local.faults import (
@@ -54,11 +55,11 @@ class CountedDoubles:
 
     after: bool = True
     name: str = "double_delivery"
-    jobs: int = 0
+    jobs: Counter[str] = field(default_factory=Counter)
 
     async def strike(self, call: Call) -> None:
         """Note the jobs for another worker."""
-        self.jobs += len(call.delivered_ids())
+        self.jobs.update(call.delivered_ids())
         await DoubleDelivery().strike(call)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +30,7 @@ PING_S = 0.2
 GRACE_S = 3.0  # for stop signals to arrive that were lost at first
 HUNG_S = 5.0  # after a deadline nobody waits any more
 STUCK_S = 600.0
+ASKED = 20
 STUCK, BROKEN, IMPATIENT = 0.02, 0.02, 0.05  # shares of jobs that never end or fail, of callers who give up
 
 
@@ -98,8 +99,10 @@ async def under(kind: str, *, runs: int, seed: int) -> tuple[list[Run], Executio
                 return await _ended(scene, f"{kind}-{number}".replace(" ", "-"))
 
         ended = await asyncio.gather(*map(one, range(runs)))
-        explained = await _begun_again(scene) + doubles.jobs
-    return ended, Executions(jobs=scene.begun, explained=explained)
+        executions = Executions(jobs=scene.begun, explained=Counter(doubles.jobs))
+        for name in ANSWERS:
+            executions.explained.update(await _begun_again(scene, name, executions.again()))
+    return ended, executions
 
 
 async def _ended(scene: Scene, request_id: str) -> Run:
@@ -144,10 +147,21 @@ async def _left(scene: Scene, request_id: str) -> int:
     return scene.running[request_id]
 
 
-async def _begun_again(scene: Scene) -> int:
-    """Return how often the platform has queued jobs again, whose worker was lost."""
-    again = 0
-    for name in ANSWERS:
-        async with scene.session.get(f"{scene.platform.base_url}/{name}/health") as answer:
-            again += (await answer.json())["jobs"]["retried"]
+async def _begun_again(scene: Scene, name: str, job_ids: Iterable[str]) -> Counter[str]:
+    """Return how often the platform queued jobs again, whose worker was lost; a job known no more, once at most."""
+    again: Counter[str] = Counter()
+    for job_id in job_ids:
+        again[job_id] = await _retries(scene, f"{scene.platform.base_url}/{name}/status/{job_id}")
     return again
+
+
+async def _retries(scene: Scene, url: str) -> int:
+    for _ in range(ASKED):  # the faults strike here, too
+        try:
+            async with scene.session.get(url) as answer:
+                body = await answer.json()
+        except (aiohttp.ClientError, ValueError):
+            continue
+        if answer.status == 200 and "id" in body:
+            return int(body.get("retries", 0))
+    return 1  # its result has expired by a fault: one that was lost as well cannot be told from it

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.errors import ParleyError
@@ -31,16 +31,20 @@ class Run:
 
 @dataclass(slots=True, kw_only=True)
 class Executions:
-    """Which jobs were begun for which inputs, and how often the platform itself began a job again."""
+    """Which jobs were begun for which inputs, how often each, and how often a fault had each begun again."""
 
     jobs: dict[tuple[str, str], Counter[str]]
-    explained: int = 0
+    explained: Counter[str] = field(default_factory=Counter)  # by job
+
+    def again(self) -> list[str]:
+        """Return the jobs that were begun more than once."""
+        return [job_id for begun in self.jobs.values() for job_id, times in begun.items() if times > 1]
 
     def doubled(self) -> int:
         """Return the executions too many: second jobs for an input, and what no lost worker or fault explains."""
         second_jobs = sum(len(begun) - 1 for begun in self.jobs.values())
-        again = sum(begun.total() - len(begun) for begun in self.jobs.values())
-        return second_jobs + max(again - self.explained, 0)
+        times = [(job_id, count) for begun in self.jobs.values() for job_id, count in begun.items()]
+        return second_jobs + sum(max(count - 1 - self.explained[job_id], 0) for job_id, count in times)
 
 
 def outcome_of(answer: Mapping[str, Any], *, words: int) -> str:

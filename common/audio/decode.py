@@ -15,25 +15,27 @@ from common.audio.downmix import Downmix
 from common.audio.limits import SAMPLE_RATE, AudioLimits
 from common.audio.read_pyav import pyav_blocks
 from common.audio.read_soundfile import soundfile_blocks
+from common.checks import Check, unchecked
 from common.errors import EmptyAudioError, UnreadableAudioError
 
 
-def decode_audio(path: Path, *, limits: AudioLimits, first_s: float = math.inf) -> Samples:
+def decode_audio(path: Path, *, limits: AudioLimits, first_s: float = math.inf, check: Check = unchecked) -> Samples:
     """Decode the first audio track of a file, or its first `first_s` seconds, to mono at 16 kHz.
 
     Returns a C-contiguous array of shape (samples,), full scale ±1. The format is told by content, lengths by what
     is decoded, never by headers; a file cut short gives what is there, and what comes after `first_s` is not looked
-    at. Peak memory is about 1.15 times the result.
+    at. Peak memory is about 1.15 times the result. What `check` raises, which is called at every block, passes through.
 
     Raises EmptyAudioError if there is not one sample at 16 kHz, InputTooLargeError above `limits`, and
     UnreadableAudioError for what is not audio or has samples that are not finite numbers.
     """
     if not path.stat().st_size:
         raise EmptyAudioError("the audio file has 0 bytes", param="audio")
-    samples, downmix = _decoded(path, limits=limits, first_s=first_s)
+    decoded = partial(_decoded, path, limits=limits, first_s=first_s, check=check)
+    samples, downmix = decoded()
     if downmix.cancelled:
         del samples  # two of these at once would double the peak memory
-        samples, downmix = _decoded(path, limits=limits, first_s=first_s, only_channel=downmix.loudest_channel)
+        samples, downmix = decoded(only_channel=downmix.loudest_channel)
     if not samples.size:
         raise EmptyAudioError("the audio has no samples", param="audio")
     if downmix.gain != 1.0:
@@ -42,10 +44,10 @@ def decode_audio(path: Path, *, limits: AudioLimits, first_s: float = math.inf) 
 
 
 def _decoded(
-    path: Path, *, limits: AudioLimits, first_s: float, only_channel: int | None = None
+    path: Path, *, limits: AudioLimits, first_s: float, check: Check, only_channel: int | None = None
 ) -> tuple[Samples, Downmix]:
     """Decode with libsndfile, which is the faster, or else with ffmpeg, which is the more forgiving."""
-    collect = partial(_collected, limits=limits, first_s=first_s, only_channel=only_channel)
+    collect = partial(_collected, limits=limits, first_s=first_s, check=check, only_channel=only_channel)
     try:
         samples, downmix = collect(soundfile_blocks(path, limits=limits))
     except UnreadableAudioError:
@@ -57,11 +59,11 @@ def _decoded(
 
 
 def _collected(
-    blocks: Iterator[Block], *, limits: AudioLimits, first_s: float, only_channel: int | None = None
+    blocks: Iterator[Block], *, limits: AudioLimits, first_s: float, check: Check, only_channel: int | None = None
 ) -> tuple[Samples, Downmix]:
     downmix = Downmix(max_channels=limits.max_channels, only_channel=only_channel)
     with np.errstate(over="ignore", invalid="ignore"):  # _gathered refuses what is not finite
-        bounded = _bounded(_beginning(blocks, first_s), limits)
+        bounded = _bounded(_beginning(blocks, first_s), limits, check)
         mono = (block._replace(samples=downmix.mix(block.samples)) for block in bounded)
         return _gathered(_resampled(mono)), downmix
 
@@ -76,9 +78,10 @@ def _beginning(blocks: Iterable[Block], first_s: float) -> Iterator[Block]:
             return
 
 
-def _bounded(blocks: Iterable[Block], limits: AudioLimits) -> Iterator[Block]:
+def _bounded(blocks: Iterable[Block], limits: AudioLimits, check: Check) -> Iterator[Block]:
     duration_s = 0.0
     for block in blocks:
+        check()
         limits.check_format(sample_rate_hz=block.sample_rate_hz, channels=block.samples.shape[1])
         duration_s += len(block.samples) / block.sample_rate_hz
         limits.check_duration(duration_s)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from orchestrator import cli
-from orchestrator.cli_batch_state import STATE_NAME
+from orchestrator.cli_batch_state import JOURNAL_NAME, STATE_NAME
 from tests.support.quick_platform import quick_platform
 
 
@@ -42,7 +42,11 @@ def recordings(folder, *names):
 
 
 def results(folder):
-    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.name != STATE_NAME}
+    return {
+        path.name: path.read_text(encoding="utf-8")
+        for path in folder.iterdir()
+        if not path.name.startswith(".parley-batch")
+    }
 
 
 async def test_each_recording_gets_its_file_and_is_not_done_again(batch, tmp_path):
@@ -176,7 +180,7 @@ async def test_a_batch_that_was_killed_finds_its_running_jobs(quick, batch, tmp_
     recordings(tmp_path / "in", "a.wav", "wait.wav")
     process = await started(quick, "in")
     await quick.until_given("orchestrator", 2)
-    while '"key": "' not in (tmp_path / "out" / STATE_NAME).read_text():
+    while not (tmp_path / "out" / JOURNAL_NAME).exists():
         await asyncio.sleep(0.01)
     process.kill()
     await process.communicate()

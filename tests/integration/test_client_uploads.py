@@ -32,7 +32,7 @@ made: list[FakeUploads] = []
 
 @pytest.fixture(autouse=True)
 def uploads(monkeypatch):
-    def uploaded(audio, options, *, limits, unsent, uploads):
+    def uploaded(audio, options, *, limits, unsent, uploads, check):
         assert not uploads.closed
         return {**options, "audio": f"https://storage.example/{audio.decode()}"}
 

@@ -4,6 +4,7 @@ import json
 import aiohttp
 import pytest
 
+from common import retries
 from common.errors import (
     DeadlineExceededError,
     EndpointAuthError,
@@ -14,7 +15,6 @@ from common.errors import (
     InputTooLargeError,
     JobCancelledError,
 )
-from common import retries
 from orchestrator import endpoints, polling, submission
 from orchestrator.endpoints import RunPodEndpoint
 from tests.support.scripted_server import scripted_server

@@ -148,3 +148,9 @@ async def test_what_the_storage_answers_is_judged():
             await restored(at("down"))
     with pytest.raises(StorageError, match="refused or has expired"):
         await restored({"packed": {"encoding": "gzip", "url": "file:///etc/passwd"}})
+
+
+async def test_what_is_no_number_is_refused_as_it_is_unpacked():
+    data = base64.b64encode(gzip.compress(b'{"start": NaN}')).decode()
+    with pytest.raises(ValueError, match="NaN"):
+        await restored({"packed": {"encoding": "gzip+base64", "data": data}})

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,6 +115,7 @@ class Played:
     left: int
     late_s: float
     tasks: list[str]
+    missed: list[str] = field(default_factory=list)  # faults that struck nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +172,15 @@ async def play(row: Row) -> Played:
         outcome, says, late_s = await ended(row, work)
         tasks = own_tasks()
         left = await scene.settled(row.left)
-        executed = scene.executed("diarization", "transcription")
-    return Played(outcome=outcome, says=says, executed=executed, left=left, late_s=late_s, tasks=tasks)
+        executed, missed = scene.executed("diarization", "transcription"), missed_by(row, scene.faults.injected)
+    return Played(outcome=outcome, says=says, executed=executed, left=left, late_s=late_s, tasks=tasks, missed=missed)
+
+
+def missed_by(row: Row, injected: list[tuple[str, str, str]]) -> list[str]:
+    """Return the faults of a row that did not strike: without them it shows nothing."""
+    struck = {(name, route, fault) for endpoint, route, fault in injected for name in (endpoint, "*")}
+    missing = (strike for strike in row.strikes if (strike.endpoint, strike.route, strike.fault.name) not in struck)
+    return [f"{strike.route} {strike.fault.name}" for strike in missing]
 
 
 async def ended(row: Row, work: "asyncio.Task[dict[str, Any]]") -> tuple[str, str, float]:

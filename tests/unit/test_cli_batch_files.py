@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 from orchestrator.cli_batch_files import found_recordings, planned, source_of
 from orchestrator.cli_batch_state import BatchState
@@ -46,3 +47,15 @@ def test_a_name_that_is_no_unicode_can_be_remembered(tmp_path):
     assert [file.output.name for file in planned([path], state, tmp_path, response_format="text")] == ["_.txt"]
     state.save()
     assert BatchState(tmp_path).output_of(source_of(path), "txt") == "_.txt"
+
+
+def test_pipes_in_a_folder_are_left_out(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "gone.wav").symlink_to("nowhere")
+    found = [Path(path).name for path in found_recordings([str(tmp_path)])]
+    assert found == ["a.wav", "gone.wav"]
+
+
+def test_a_data_uri_gives_its_result_no_name(tmp_path):
+    assert names(["data:audio/wav;base64,QUJD"], tmp_path) == ["recording.txt"]

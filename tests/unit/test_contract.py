@@ -139,3 +139,16 @@ def test_a_threshold_without_voices_is_refused():
     with pytest.raises(InvalidInputError, match="needs known_speakers") as caught:
         parse_request(DiarizationRequest, {"audio": "x", "known_speaker_threshold": 0.5})
     assert caught.value.param == "known_speaker_threshold"
+
+
+@pytest.mark.parametrize("key", ["a", ".a", "...", "a/b?c#d%", "x" * 200])
+def test_an_idempotency_key_is_what_a_header_and_a_path_can_carry(key):
+    asked = {"audio": "https://example.org/a.wav", "idempotency_key": key}
+    assert parse_request(OrchestrationRequest, asked).idempotency_key == key
+
+
+@pytest.mark.parametrize("key", ["", ".", "..", "two words", "two\nlines", "ü", "x" * 201])
+def test_another_idempotency_key_is_refused(key):
+    with pytest.raises(InvalidInputError) as caught:
+        parse_request(OrchestrationRequest, {"audio": "https://example.org/a.wav", "idempotency_key": key})
+    assert caught.value.param == "idempotency_key"

@@ -11,7 +11,7 @@ def spent(monkeypatch, share):
     """Let the encoder spend `share(bit_rate, seconds)` bytes of what it is given; tells the rates asked for."""
     asked = []
 
-    def encoded(samples, *, bit_rate):
+    def encoded(samples, *, bit_rate, check):
         asked.append((len(samples) / SECOND, bit_rate))
         return bytes(round(share(bit_rate, len(samples) / SECOND) * bit_rate / 8 * len(samples) / SECOND))
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import random
+import threading
 import time
 
 import pytest
@@ -195,3 +196,12 @@ async def test_a_slow_webhook_does_not_keep_the_result_beyond_the_deadline():
 
 def test_of_a_deadline_a_share_is_kept_for_the_webhook():
     assert (kept_for_webhook_s(3600), kept_for_webhook_s(10)) == (20, 1)
+
+
+async def test_a_storage_that_hangs_does_not_hold_the_worker(monkeypatch):
+    monkeypatch.setattr("common.job.STORING_S", 0.1)
+    over = threading.Event()
+    monkeypatch.setattr("common.job.packed", lambda *_, **__: over.wait(5))
+    error = json.loads((await answered(job()))["error"])
+    over.set()
+    assert (error["code"], error["retryable"]) == ("storage_failed", True)

@@ -24,7 +24,7 @@ def shrinking(monkeypatch):
     """Let every recording that is too big be re-encoded to what fits; tells the room each was given."""
     rooms, lengths = [], []
 
-    def shrunk(content, limits, room_bytes, first_s):
+    def shrunk(content, limits, room_bytes, first_s, check):
         rooms.append(room_bytes)
         lengths.append(first_s)
         return bytes(room_bytes)
@@ -133,7 +133,7 @@ def test_words_are_blamed_where_they_leave_a_recording_no_room(refusing):
 
 @pytest.fixture
 def refusing(monkeypatch):
-    monkeypatch.setattr(upload, "_shrunk", lambda source, limits, room_bytes, first_s: None)
+    monkeypatch.setattr(upload, "_shrunk", lambda source, limits, room_bytes, first_s, check: None)
 
 
 def test_a_voice_too_long_to_fit_says_what_is_enough(refusing):
