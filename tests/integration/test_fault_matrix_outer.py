@@ -26,7 +26,7 @@ from tests.support.outer_stage import play_outer
 O, D, T = At(name="orchestrator"), At(name="diarization"), At(name="transcription")  # noqa: E741 - as d and t
 BEFORE, AFTER, LOST = Drop(after=False), Drop(after=True), LoseWorker(after=False)
 UNREADABLE = Child(error=UnreadableAudioError("this is not audio", param="audio"))
-A_WHILE = Child(seconds=0.3)
+A_WHILE, LONGER = Child(seconds=0.3), Child(seconds=3.0)
 
 
 def row(text: str, outcome: str, executed: tuple[int, int, int], *strikes: Any, **more: Any) -> Row:
@@ -46,10 +46,11 @@ ROWS = [
     row("submit, 502 after", OK, (1, 1, 1), O("run", Answer(status=502, after=True))),
     row("submit, 401", "unauthorized@orchestrator", (0, 0, 0), O("run", Answer(status=401))),
     row("queue, worker lost as it takes the job", OK, (1, 1, 1), O("job-take", LoseWorker(after=True))),
-    row("queue, delivered twice", OK, (2, 1, 1), O("job-take", DoubleDelivery())),
-    whiles("queue, delivered twice, one of them stopped", "cancelled@orchestrator", (2, 1, 1),
-           O("job-take", DoubleDelivery()), O("job-take", Delay(seconds=0.1, after=True), call=2),
-           says="cancelled on the"),  # the second joined the first one's children, the end included
+    row("queue, delivered twice", OK, (2, 1, 1), O("job-take", DoubleDelivery()),
+        O("ping", BEFORE, times=EVER)),  # so that the platform does not learn of it while it runs
+    row("queue, delivered twice, one of them stopped", "cancelled@orchestrator", (2, 1, 1),
+        O("job-take", DoubleDelivery()), O("job-take", Delay(seconds=0.1, after=True), call=2),
+        d=LONGER, t=LONGER, says="cancelled on the"),  # the second joined the first one's children, the end included
     whiles("run, worker lost", OK, (2, 1, 1), O("status", Delay(seconds=0.15)), O("status", LOST)),
     row("run, result lost with its worker", OK, (2, 1, 1), O("job-done", LOST)),
     row("run, result dropped after", OK, (1, 1, 1), O("job-done", AFTER, times=4)),
