@@ -5,10 +5,9 @@ import re
 from aiohttp import web
 
 from common.errors import IdempotencyConflictError, InvalidInputError
+from orchestrator.endpoint_http import KEY_HEADER
 from orchestrator.local.jobs import Job, JobState
 
-KEY_HEADER = "Idempotency-Key"
-REPLAYED_HEADER = "Idempotency-Replayed"
 KEY = re.compile(r"[ -~]{1,200}")
 FAILED_STATES = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.TIMED_OUT})
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from common.errors import EndpointBusyError, EndpointNotFoundError, IdempotencyConflictError, InvalidInputError
+from orchestrator.endpoint_http import KEY_HEADER
 from orchestrator.local.bell import Bell
 from orchestrator.local.due_times import DueTimes
-from orchestrator.local.idempotency import KEY_HEADER, JobsByKey, check_same_input
+from orchestrator.local.idempotency import JobsByKey, check_same_input
 from orchestrator.local.jobs import RETRYABLE_STATES, Job, JobState, failure
 from orchestrator.local.running import RunningJobs
 from orchestrator.local.settings import PlatformSettings

@@ -6,8 +6,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from common.errors import EndpointAuthError, EndpointNotFoundError, InvalidInputError
+from orchestrator.endpoint_http import KEY_HEADER, REPLAYED_HEADER
 from orchestrator.local.http_support import has_key, parse_object, read_body
-from orchestrator.local.idempotency import KEY_HEADER, REPLAYED_HEADER, checked_key, sent_key
+from orchestrator.local.idempotency import checked_key, sent_key
 from orchestrator.local.jobs import Job
 from orchestrator.local.queue import EndpointQueue
 from orchestrator.local.settings import PlatformSettings

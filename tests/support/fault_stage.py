@@ -14,9 +14,9 @@ from aiohttp.typedefs import Handler, Middleware
 from benchmarks.orchestrator.answers import Behave
 from benchmarks.orchestrator.workers import FastWorkers, fast_workers
 from common.errors import ParleyError
+from orchestrator.endpoint_http import KEY_HEADER
 from orchestrator.endpoints import RunPodEndpoint
 from orchestrator.local.faults import Fault, FaultScript
-from orchestrator.local.idempotency import KEY_HEADER
 from orchestrator.local.platform import LocalPlatform, PlatformSettings
 from orchestrator.local.queue import EndpointQueue
 
