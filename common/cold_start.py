@@ -27,13 +27,14 @@ class ColdStart:
 def process_age_s(stat: Path = Path("/proc/self/stat")) -> float:
     """Return the seconds since this process was started; where the system does not tell, since this module's import.
 
-    `starttime`, the 22nd field of proc_pid_stat(5), counts clock ticks since the system was booted.
+    `starttime`, the 22nd field of proc_pid_stat(5), counts the whole clock ticks from the system's boot to the start:
+    the age is taken from the end of that tick, and so never more than it is.
     """
     imported_s = time.monotonic() - IMPORTED_AT
     try:
         ticks = int(stat.read_text().rpartition(")")[2].split()[19])  # the name before ")" may have spaces
-        started_s = ticks / os.sysconf("SC_CLK_TCK")
+        started_s = (ticks + 1) / os.sysconf("SC_CLK_TCK")
         age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - started_s
     except (OSError, ValueError, IndexError, AttributeError):  # AttributeError: no such clock outside Linux
         return imported_s
-    return age_s if started_s > 0 and age_s >= imported_s else imported_s
+    return age_s if ticks > 0 and age_s >= imported_s else imported_s

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import requests
@@ -135,6 +136,25 @@ def sample_url(web_folder, sample):
     folder, url = web_folder
     (folder / "sample.wav").write_bytes(Path(sample).read_bytes())
     return f"{url}/sample.wav"
+
+
+@pytest.fixture(scope="session")
+def tiled_url(web_folder, sample):
+    """A function from how often the half minute of the sample is repeated to the URL of that recording."""
+    folder, url = web_folder
+
+    def url_of(times):
+        name = f"tiled-{times}.flac"
+        sf.write(folder / name, np.tile(sf.read(sample, dtype="float32")[0], times), 16_000)
+        return f"{url}/{name}"
+
+    return url_of
+
+
+@pytest.fixture(scope="session")
+def minutes_url(tiled_url):
+    """Two minutes: each model is at work on them long enough to be found there."""
+    return tiled_url(4)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import soundfile as sf
 
 from tests.support.audio_jobs import wav_base64
 from tests.support.stack_jobs import CHILDREN, FINAL, child_job, job_counts, mid_job, serves_the_next_job, started
@@ -14,21 +13,9 @@ from tests.support.stack_jobs import CHILDREN, FINAL, child_job, job_counts, mid
 CANCEL_LIMIT_S = 2.0
 
 
-def tiled(web_folder, sample, *, times):
-    folder, url = web_folder
-    name = f"tiled-{times}.flac"
-    sf.write(folder / name, np.tile(sf.read(sample, dtype="float32")[0], times), 16_000)
-    return f"{url}/{name}"
-
-
 @pytest.fixture(scope="module")
-def long_url(web_folder, sample):
-    return tiled(web_folder, sample, times=120)
-
-
-@pytest.fixture(scope="module")
-def minutes_url(web_folder, sample):
-    return tiled(web_folder, sample, times=6)
+def long_url(tiled_url):
+    return tiled_url(120)
 
 
 def tiny_jobs(stack):

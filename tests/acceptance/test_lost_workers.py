@@ -16,9 +16,9 @@ def check_completed(stack, job_id):
 
 
 @pytest.mark.parametrize("endpoint", WORKERS)
-def test_a_killed_workers_job_runs_once_more_and_nothing_else_does(stack, sample_url, clip_url, endpoint):
+def test_a_killed_workers_job_runs_once_more_and_nothing_else_does(stack, minutes_url, clip_url, endpoint):
     before = job_counts(stack)
-    job_id = mid_job(stack, sample_url)
+    job_id = mid_job(stack, minutes_url)
     worker = stack.worker_process(endpoint)
     worker.kill()
     check_completed(stack, job_id)
@@ -28,10 +28,10 @@ def test_a_killed_workers_job_runs_once_more_and_nothing_else_does(stack, sample
     serves_the_next_job(stack, clip_url)
 
 
-def test_workers_told_to_end_finish_their_jobs_first(stack, sample_url, clip_url):
+def test_workers_told_to_end_finish_their_jobs_first(stack, minutes_url, clip_url):
     """All three in the middle of one job; what any of them had dropped would be counted as its retry."""
     before = job_counts(stack)
-    job_id = mid_job(stack, sample_url)
+    job_id = mid_job(stack, minutes_url)
     workers = {endpoint: stack.worker_process(endpoint) for endpoint in WORKERS}
     for worker in workers.values():
         worker.send_signal(signal.SIGTERM)
