@@ -17,11 +17,11 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	$(PIP) --editable '.[diarization,transcription,demo]'
+	$(PIP) --editable '.[diarization,transcription,server,queue,demo]'
 	@touch $@
 
 $(TESTABLE): $(INSTALLED)
-	$(PIP) --editable '.[diarization,transcription,demo,dev]'
+	$(PIP) --editable '.[diarization,transcription,server,queue,demo,dev]'
 	$(PIP) --build-constraint constraints.txt --editable '.[meeteval]' \
 		|| echo 'WARNING: meeteval could not be built (it needs a C++ compiler); the tests that use it are skipped'
 	@# Alone: what it depends on is pinned to other versions than ours. Our rule is measured against its own.

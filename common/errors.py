@@ -16,6 +16,14 @@ ParleyError
 ├── OutputTooLargeError          the result does not fit the platform's limit
 ├── JobCancelledError
 ├── DeadlineExceededError        a total deadline passed
+├── RefusedError                 the web server does not do this: not for this caller, not with this job, not now
+│   ├── UnauthorizedError
+│   ├── ForbiddenError
+│   ├── JobNotFoundError
+│   ├── EditConflictError        the transcript was edited elsewhere meanwhile
+│   ├── GoneError                what was asked for was erased
+│   ├── RateLimitedError
+│   └── QueueFullError
 └── EndpointError                a remote endpoint refused or failed the job
     ├── EndpointAuthError
     ├── EndpointNotFoundError
@@ -158,6 +166,67 @@ class DeadlineExceededError(ParleyError):
 
     code = "deadline_exceeded"
     http_status = 504
+    retryable = True
+
+
+class RefusedError(ParleyError):
+    """The web server does not do what it is asked; `retry_after_s` is when it may, if that is known."""
+
+    code = "refused"
+    http_status = 409
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, param=param)
+        self.retry_after_s = retry_after_s
+
+
+class UnauthorizedError(RefusedError):
+    """There is no API key, or none that is known."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
+class ForbiddenError(RefusedError):
+    """This caller may not do this, or not from the site that sent it here."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class JobNotFoundError(RefusedError):
+    """There is no such job, or it is another caller's."""
+
+    code = "job_not_found"
+    http_status = 404
+
+
+class EditConflictError(RefusedError):
+    """The transcript has been edited since the version that this edit is of."""
+
+    code = "edit_conflict"
+
+
+class GoneError(RefusedError):
+    """The recording or the result was erased, as the settings ask for."""
+
+    code = "gone"
+    http_status = 410
+
+
+class RateLimitedError(RefusedError):
+    """Too many requests of one caller."""
+
+    code = "rate_limited"
+    http_status = 429
+    retryable = True
+
+
+class QueueFullError(RefusedError):
+    """As many jobs wait as may."""
+
+    code = "queue_full"
+    http_status = 429
     retryable = True
 
 

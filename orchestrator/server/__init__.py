@@ -1,0 +1,1 @@
+"""Parley on one's own machines: a web server with jobs that survive, and a page."""
