@@ -23,7 +23,8 @@ ParleyError
 │   ├── EditConflictError        the transcript was edited elsewhere meanwhile
 │   ├── GoneError                what was asked for was erased
 │   ├── RateLimitedError
-│   └── QueueFullError
+│   ├── QueueFullError
+│   └── ServerStoppingError
 └── EndpointError                a remote endpoint refused or failed the job
     ├── EndpointAuthError
     ├── EndpointNotFoundError
@@ -183,7 +184,7 @@ class RefusedError(ParleyError):
 class UnauthorizedError(RefusedError):
     """There is no API key, or none that is known."""
 
-    code = "unauthorized"
+    code = "invalid_api_key"
     http_status = 401
 
 
@@ -217,7 +218,7 @@ class GoneError(RefusedError):
 class RateLimitedError(RefusedError):
     """Too many requests of one caller."""
 
-    code = "rate_limited"
+    code = "too_many_requests"
     http_status = 429
     retryable = True
 
@@ -227,6 +228,14 @@ class QueueFullError(RefusedError):
 
     code = "queue_full"
     http_status = 429
+    retryable = True
+
+
+class ServerStoppingError(RefusedError):
+    """The web server is being stopped and answers no more than that."""
+
+    code = "server_stopping"
+    http_status = 503
     retryable = True
 
 

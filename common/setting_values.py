@@ -79,6 +79,14 @@ def positive_int(text: str) -> int:
     return value
 
 
+def not_negative_int(text: str) -> int:
+    """Read a whole number, 0 included."""
+    value = int(text)
+    if value < 0:
+        raise ValueError("expected a whole number, 0 or more")
+    return value
+
+
 def price(text: str) -> float:
     """Read an amount of money, 0 included."""
     value = float(text)

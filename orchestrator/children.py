@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from common.results import WorkerReport
 from orchestrator.endpoints import Endpoint, JobOptions, JobResult
 
 KEPT_S = 10.0  # of the deadline, to stop what does not end and to answer with what there is
+OnFound = Callable[[str, Mapping[str, Any]], None]  # told of a child's name and its result
 MERGE_SHARE, MERGE_S = 0.02, 2.0  # of the deadline, at most, kept for what comes after the children
 
 
@@ -25,7 +26,7 @@ class Children:
     """The child jobs of one orchestration; `shares` are the parts of them in the whole progress, by name.
 
     All of them carry `request_id`; `key` makes each one job only, also where the orchestration is begun again after
-    its worker was lost.
+    its worker was lost. `on_found` is told of each result as it is there.
     """
 
     deadline_s: float
@@ -34,6 +35,7 @@ class Children:
     request_id: str
     key: str
     metrics: JobMetrics | None = None
+    on_found: OnFound | None = None
     started: float = field(default_factory=time.monotonic)
     timings: dict[str, float] = field(default_factory=dict)
     progress: dict[str, float] = field(default_factory=dict)
@@ -80,6 +82,8 @@ class Children:
         self._advance(name, 1.0)
         output = checked_output(endpoint.name, result.output, expected)
         self._book(name, endpoint.name, result, cold_start_s=output["timings"].get("cold_start_s", 0.0))
+        if self.on_found is not None:
+            self.on_found(name, output)
         return output
 
     def _book(self, name: str, endpoint: str, result: JobResult, *, cold_start_s: float) -> None:

@@ -19,7 +19,7 @@ from common.progress import OnProgress
 from common.repair import REPAIR_SHARE
 from common.settings import PriceSettings
 from orchestrator.child_jobs import heard_in
-from orchestrator.children import KEPT_S, Children
+from orchestrator.children import KEPT_S, Children, OnFound
 from orchestrator.endpoints import Endpoint
 from orchestrator.off_loop import items_of, off_loop
 from orchestrator.parallel import both, diarized
@@ -41,7 +41,7 @@ class Orchestration:
     """What an orchestration is besides its request: its name and its books.
 
     `key` makes its child jobs the same ones when it is begun again; the request's idempotency key if it has one, else
-    something of this one alone.
+    something of this one alone. `on_found` is told of each child's result, by its name, before the whole is there.
     """
 
     request_id: str
@@ -49,6 +49,7 @@ class Orchestration:
     prices: PriceSettings = field(default_factory=PriceSettings)
     metrics: JobMetrics | None = None
     cold_start_s: float = 0.0
+    on_found: OnFound | None = None
 
 
 async def orchestrate(
@@ -84,6 +85,7 @@ async def orchestrate(
         request_id=run.request_id,
         key=run.key,
         metrics=run.metrics,
+        on_found=run.on_found,
     )
     try:
         async with asyncio.timeout(deadline_s):

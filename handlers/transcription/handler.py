@@ -1,6 +1,6 @@
 """The transcription worker: audio in, words with times out, merged with the speakers if the caller knows them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.answer import Heard, build_answer
-from common.audio.limits import SAMPLE_RATE
+from common.audio.limits import SAMPLE_RATE, AudioLimits
 from common.contract import TranscriptionRequest
-from common.job import boundary_of
+from common.job import Boundary, boundary_of
 from common.progress import Tick
 from common.runpod_loop import post_progress
 from common.settings import TranscriptionSettings
@@ -55,19 +55,30 @@ def report(engine: TranscriptionEngine) -> dict[str, Any]:
     return {"model": engine.model, "device": engine.device, "warnings": list(engine.warnings)}
 
 
+def transcription_worker(
+    engine: TranscriptionEngine,
+    *,
+    limits: AudioLimits,
+    boundary: Boundary | None = None,
+    post: Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]] = post_progress,
+) -> Worker[TranscriptionRequest]:
+    """Return the RunPod handler of one engine."""
+    return Worker(
+        name="transcription",
+        request_type=TranscriptionRequest,
+        infer=partial(transcribe, engine),
+        limits=limits,
+        post_progress=post,
+        boundary=boundary or Boundary(),
+    )
+
+
 def main() -> None:
     """Run the worker until it is told to stop."""
     settings = settings_of_process()
     let_others_compute()
     engine = load_or_exit(load_or_exit(lambda: find_engine(settings.transcription)))
-    worker = Worker(
-        name="transcription",
-        request_type=TranscriptionRequest,
-        infer=partial(transcribe, engine),
-        limits=settings.limits,
-        post_progress=post_progress,
-        boundary=boundary_of(settings),
-    )
+    worker = transcription_worker(engine, limits=settings.limits, boundary=boundary_of(settings))
     serve_worker(worker, settings)
 
 
