@@ -1,11 +1,12 @@
-"""S3-compatible storage for what fits no request: put under a key nobody can guess, sign a URL, delete."""
+"""S3-compatible storage: put under a key nobody can guess or a given one, sign a URL, read, list, delete."""
 
 import io
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ LONGEST_SIGNED_S = 7 * 24 * 3600  # of a signature of version 4
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ATTEMPTS = 5.0, 15.0, 2  # a storage that hangs holds its thread for that long
 BRIEF_TIMEOUTS_S = (2.0, 3.0)
 PART_BYTES, PARTS_AT_ONCE = 8 * 1024 * 1024, 4
+FETCH_BYTES = 1024 * 1024
 FIX_SETTINGS = "check S3_ENDPOINT_URL, S3_BUCKET, S3_REGION and the two keys"
 
 # boto3's own configuration, which other programs of this user have for other stores, is left aside.
@@ -46,19 +48,56 @@ class ObjectStore:
         self._made: Any = None
         self._making = threading.Lock()
 
-    def put_file(self, path: Path, *, on_bytes: OnBytes | None = None) -> str:
-        """Store a file and return its key, big ones in several parts at once.
+    def put_file(self, path: Path, *, key: str | None = None, on_bytes: OnBytes | None = None) -> str:
+        """Store a file and return its key, None: a new one that nobody can guess; big files in several parts at once.
 
         `on_bytes` is told how many bytes more are on their way; what it raises ends the upload and is raised here.
         """
         with path.open("rb") as file:
-            return self._put(file, content_type="application/octet-stream", on_bytes=on_bytes)
+            return self._put(file, key=key, content_type="application/octet-stream", on_bytes=on_bytes)
 
     def put_bytes(
-        self, content: bytes, *, content_type: str = "application/octet-stream", on_bytes: OnBytes | None = None
+        self,
+        content: bytes,
+        *,
+        key: str | None = None,
+        content_type: str = "application/octet-stream",
+        on_bytes: OnBytes | None = None,
     ) -> str:
         """Store bytes and return their key; see `put_file`."""
-        return self._put(io.BytesIO(content), content_type=content_type, on_bytes=on_bytes)
+        return self._put(io.BytesIO(content), key=key, content_type=content_type, on_bytes=on_bytes)
+
+    def fetch(self, key: str, path: Path) -> bool:
+        """Write an object's content to a local file; False where there is no such object."""
+        with self._read(key) as body, path.open("wb") as file:
+            if body is not None:
+                shutil.copyfileobj(body, file, FETCH_BYTES)
+        return body is not None
+
+    def part(self, key: str, *, first: int, last: int) -> bytes | None:
+        """Return the bytes `first` to `last` (inclusive, from 0) of an object, None where there is no such object."""
+        with self._read(key, Range=f"bytes={first}-{last}") as body:
+            return None if body is None else bytes(body.read())
+
+    def size(self, key: str) -> int | None:
+        """Return the bytes of an object, None where there is no such object."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - slow
+
+        with _as_parley_errors():
+            try:
+                return int(self._client().head_object(Bucket=self._settings.bucket, Key=key)["ContentLength"])
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "404":
+                    raise
+                return None
+
+    def keys(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """Yield the keys that begin with `prefix`, each with when it was written, in seconds since 1970."""
+        with _as_parley_errors():
+            pages = self._client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._settings.bucket, Prefix=prefix):
+                for found in page.get("Contents", ()):
+                    yield found["Key"], found["LastModified"].timestamp()
 
     def presigned_url(self, key: str, *, expires_s: float) -> str:
         """Return a URL at which anybody can read the object for `expires_s` seconds, at most seven days."""
@@ -75,8 +114,21 @@ class ObjectStore:
         with _as_parley_errors():
             self._client().delete_object(Bucket=self._settings.bucket, Key=key)
 
-    def _put(self, file: BinaryIO, *, content_type: str, on_bytes: OnBytes | None) -> str:
-        key = f"{PREFIX}{secrets.token_urlsafe(KEY_BYTES)}"
+    @contextmanager
+    def _read(self, key: str, **wanted: str) -> Iterator[Any]:
+        """Give the stream of an object's content, None where there is no such object."""
+        with _as_parley_errors():
+            client = self._client()
+            try:
+                body = client.get_object(Bucket=self._settings.bucket, Key=key, **wanted)["Body"]
+            except client.exceptions.NoSuchKey:
+                yield None
+                return
+            with closing(body):
+                yield body
+
+    def _put(self, file: BinaryIO, *, key: str | None, content_type: str, on_bytes: OnBytes | None) -> str:
+        key = key or f"{PREFIX}{secrets.token_urlsafe(KEY_BYTES)}"
         try:
             with _as_parley_errors():
                 self._client().upload_fileobj(
