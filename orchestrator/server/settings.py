@@ -2,12 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
-from common.setting_values import Variable, at_least, base_url, flag, port_number, positive, positive_int
+from common.redis_queue import QUEUE_URL
+from common.setting_values import (
+    Variable,
+    at_least,
+    base_url,
+    flag,
+    not_negative_int,
+    port_number,
+    positive,
+    positive_int,
+)
+
+
+def _networks(text: str) -> str:
+    """Read addresses and networks with commas between."""
+    return ",".join(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
+
 
 SERVER_HOST = Variable(
     "SERVER_HOST", "127.0.0.1", "address the web server listens on; any but loopback asks for an API key", str
@@ -31,8 +47,12 @@ STORAGE_URL = Variable(
     "where recordings and results are kept: a folder, or `s3://bucket/prefix` with the S3_* keys; empty: there",
     str,
 )
-QUEUE_URL = Variable("QUEUE_URL", "", "`redis://…`: jobs are given to `parley worker` processes through Redis", str)
-JOBS_AT_ONCE = Variable("SERVER_JOBS_AT_ONCE", 1, "jobs that run at a time: one for each pair of workers", positive_int)
+JOBS_AT_ONCE = Variable(
+    "SERVER_JOBS_AT_ONCE",
+    0,
+    "jobs that run at a time; 0: one for each pair of own workers that is up, ORCHESTRATOR_CONCURRENCY on RunPod",
+    not_negative_int,
+)
 MAX_QUEUED = Variable("MAX_QUEUED_JOBS", 200, "jobs that may wait; more are answered 429", positive_int)
 MAX_QUEUED_PER_KEY = Variable("MAX_QUEUED_JOBS_PER_KEY", 50, "jobs of one API key that may wait", positive_int)
 JOB_ATTEMPTS = Variable("JOB_ATTEMPTS", 3, "how often a job is begun that loses its worker or server", positive_int)
@@ -46,9 +66,15 @@ KEEP_AUDIO = Variable(
     "keep a job's recording as long as its result, for playing and for finding speakers anew; 0: erase it at once",
     flag,
 )
-RATE_LIMIT = Variable("RATE_LIMIT", "1200/minute", "requests of one API key, or of one address without keys", str)
+RATE_LIMIT = Variable("RATE_LIMIT", "3000/minute", "requests of one API key, or of one address without keys", str)
 UPLOAD_RATE_LIMIT = Variable("UPLOAD_RATE_LIMIT", "60/minute", "new jobs of one API key, or of one address", str)
 CORS_ORIGINS = Variable("CORS_ORIGINS", "", "origins whose pages may call the server, with commas between", str)
+TRUSTED_PROXIES = Variable(
+    "TRUSTED_PROXIES",
+    "",
+    "addresses or networks, with commas between, of proxies whose X-Forwarded-For and X-Forwarded-Proto count",
+    _networks,
+)
 LOG_FILE = Variable("LOG_FILE", "", "the web server's rotating log file; empty: `logs/server.log` there", str)
 
 VARIABLES: tuple[Variable[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Variable))
@@ -75,6 +101,7 @@ class ServerSettings:
     rate_limit: str = RATE_LIMIT.default
     upload_rate_limit: str = UPLOAD_RATE_LIMIT.default
     cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     log_file: Path | None = None
 
     @property
@@ -119,5 +146,6 @@ def load_server_settings(env: Mapping[str, str]) -> ServerSettings:
         rate_limit=read(RATE_LIMIT),
         upload_rate_limit=read(UPLOAD_RATE_LIMIT),
         cors_origins=tuple(origin.strip() for origin in read(CORS_ORIGINS).split(",") if origin.strip()),
+        trusted_proxies=tuple(filter(None, read(TRUSTED_PROXIES).split(","))),
         log_file=Path(read(LOG_FILE) or folder / "logs" / "server.log"),
     )
