@@ -10,7 +10,7 @@ export AUDIO
 # Every worker is a process: without bytecode each takes some twenty seconds longer to import its packages.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices bench-diarization bench-transport bench-orchestrator clean
+.PHONY: install serve demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices bench-diarization bench-transport bench-orchestrator bench-server clean
 
 install: $(INSTALLED)
 
@@ -28,6 +28,10 @@ $(TESTABLE): $(INSTALLED)
 	$(PIP) --no-deps whisperx==3.8.6 \
 		|| echo 'WARNING: whisperx could not be installed; the test that compares with it is skipped'
 	@touch $@
+
+# The web server with its page, on this machine alone: http://127.0.0.1:8080
+serve: $(INSTALLED)
+	@$(BIN)/parley serve
 
 # make demo AUDIO=path-or-url
 demo: $(INSTALLED)
@@ -83,6 +87,11 @@ bench-transport: $(TESTABLE)
 # One end for every orchestration, whatever fails, and what it costs; QUICK=1: fewer; SEED=number: other faults.
 bench-orchestrator: $(TESTABLE)
 	@$(BIN)/python -m benchmarks.orchestrator
+
+# Ten recordings sent to the web server at once: answers meanwhile, order, load; a large upload's memory; the page with
+# three hours. QUICK=1: about a minute; DATA=folder: other recordings.
+bench-server: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.server
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

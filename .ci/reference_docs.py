@@ -4,7 +4,7 @@ import inspect
 import json
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -17,7 +17,9 @@ sys.path.insert(0, str(ROOT))
 
 from common import contract, results  # noqa: E402 - this file is run by its path
 from common.errors import ParleyError  # noqa: E402
+from common.setting_values import Variable  # noqa: E402
 from common.settings import VARIABLES  # noqa: E402
+from orchestrator.server.settings import VARIABLES as SERVER_VARIABLES  # noqa: E402
 
 REQUESTS = {
     "Diarization": contract.DiarizationRequest,
@@ -83,11 +85,17 @@ child failed.
 CONFIGURATION_HEAD = """# Configuration
 
 Environment variables, read once at the start of a process. `PARLEY_PROFILE=laptop` changes the defaults to those in the
-last column; `parley up`, `parley demo` and `--local` start their workers with it unless you set another. Written from
-`common/settings.py` by `make docs`; a test keeps the two together.
+last column; `parley up`, `serve`, `demo` and `--local` start their workers with it unless you set another. Written
+from `common/settings.py` and `orchestrator/server/settings.py` by `make docs`; a test keeps them together.
 
-| variable | meaning | default | laptop |
-|---|---|---|---|
+"""
+VARIABLE_TABLE = "| variable | meaning | default | laptop |\n|---|---|---|---|\n"
+SERVER_HEAD = """
+## The web server
+
+"There" is DATA_FOLDER. The web server also reads what is above; it lets audio URLs point at private addresses only
+where ALLOW_PRIVATE_ADDRESSES says so.
+
 """
 
 
@@ -167,12 +175,17 @@ def api_page() -> str:
 
 def configuration_page() -> str:
     """Return docs/configuration.md."""
-    return CONFIGURATION_HEAD + "".join(f"{row}\n" for row in variable_rows())
+    return CONFIGURATION_HEAD + variable_table(VARIABLES) + SERVER_HEAD + variable_table(SERVER_VARIABLES)
 
 
-def variable_rows() -> Iterator[str]:
+def variable_table(variables: Iterable[Variable[Any]]) -> str:
+    """Return the table of some environment variables."""
+    return VARIABLE_TABLE + "".join(f"{row}\n" for row in variable_rows(variables))
+
+
+def variable_rows(variables: Iterable[Variable[Any]]) -> Iterator[str]:
     """Yield a row per environment variable."""
-    for variable in VARIABLES:
+    for variable in variables:
         laptop = "" if variable.laptop is None else f"`{_plain(variable.laptop)}`"
         default = f"`{_plain(variable.default)}`" if variable.default != "" else ""
         yield f"| `{variable.name}` | {variable.meaning.replace('|', chr(92) + '|')} | {default} | {laptop} |"

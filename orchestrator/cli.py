@@ -1,4 +1,4 @@
-"""The `parley` command: transcribe, batch, diarize, health, up, demo, doctor."""
+"""The `parley` command: transcribe, batch, diarize, health, serve, keys, worker, up, demo, doctor."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import astuple
 from typing import Any
 
 from common.contract import DiarizationRequest, OrchestrationRequest
-from common.errors import ParleyError, blames_the_request
+from common.errors import ConfigurationError, ParleyError, blames_the_request
 from common.formats import rttm_of_turns
 from common.results import TurnOut
 from orchestrator.cli_arguments import command_line, request_fields
@@ -105,6 +105,16 @@ async def _up(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+async def _of_server(arguments: argparse.Namespace) -> int:
+    try:
+        from orchestrator.cli_server import SERVER_COMMANDS  # noqa: PLC0415 - packages that a mere client need not have
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed; run `make install`, or pip install '.[server,queue]'"
+        ) from None
+    return await SERVER_COMMANDS[arguments.name_of_command](arguments)
+
+
 def _demo(arguments: argparse.Namespace) -> Coroutine[Any, Any, int]:
     return run_demo(arguments.audio, log_folder=log_folder(), env=os.environ)
 
@@ -118,6 +128,9 @@ COMMANDS = {
     "batch": run_batch,
     "diarize": _diarize,
     "health": _health,
+    "serve": _of_server,
+    "keys": _of_server,
+    "worker": _of_server,
     "up": _up,
     "demo": _demo,
     "doctor": _doctor,

@@ -32,14 +32,26 @@ def command_line(commands: Mapping[str, object]) -> argparse.ArgumentParser:
     diarize = added.add_parser("diarize", help="who spoke when")
     _add_audio(diarize, formats=("rttm", "json"), default="rttm")
     added.add_parser("health", help="jobs and workers of the configured endpoints")
+    _add_server(added)
     up = added.add_parser("up", help="keep the local platform and its workers running")
     up.add_argument("--port", type=int, default=DEFAULT_PORT, help="port on loopback (default %(default)s)")
     demo = added.add_parser("demo", help="transcribe a sample or AUDIO here, and show where the time went")
     demo.add_argument("audio", nargs="?", help="path or URL; the built-in sample if left out")
     added.add_parser("doctor", help="check this machine: packages, token, models, device, disk")
     for name, command in commands.items():
-        added.choices[name].set_defaults(command=command)
+        added.choices[name].set_defaults(command=command, name_of_command=name)
     return parser
+
+
+def _add_server(added: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = added.add_parser("serve", help="the web server: a page, jobs that survive, an API")
+    serve.add_argument("--host", help="address to listen on (SERVER_HOST; loopback)")
+    serve.add_argument("--port", type=int, help="port (SERVER_PORT; 8080); 0: any that is free")
+    keys = added.add_parser("keys", help="API keys of the web server")
+    keys.add_argument("action", choices=("add", "list", "revoke"))
+    keys.add_argument("name", nargs="?", help="whose key; to revoke one, its id or name")
+    worker = added.add_parser("worker", help="a worker of the queue at QUEUE_URL")
+    worker.add_argument("kind", choices=("diarization", "transcription"))
 
 
 def _add_audio(parser: argparse.ArgumentParser, *, formats: tuple[str, ...], default: str) -> None:

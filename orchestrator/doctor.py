@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from common.errors import ConfigurationError
 from common.model_store import is_sortformer
 from common.settings import PROFILE, Settings
 from orchestrator.doctor_hub import Hub, HuggingFaceHub
@@ -17,6 +18,7 @@ from orchestrator.doctor_models import (
     ModelCheck,
     bundled_models_are_here,
 )
+from orchestrator.server.settings import load_server_settings
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_BYTES = 2 * 1024**3
@@ -43,6 +45,19 @@ def _findings(settings: Settings, hub: Hub) -> Iterator[Finding]:
     yield _disk()
     yield _memory()
     yield _endpoints(settings)
+    yield from _server()
+
+
+def _server() -> Iterator[Finding]:
+    try:
+        from orchestrator.server.doctor import server_findings  # noqa: PLC0415 - packages that a worker lacks
+    except ImportError as error:
+        yield Finding(what="server", seen=f"{error.name} is not installed; nothing is served here (parley serve)")
+        return
+    try:
+        yield from server_findings(load_server_settings(os.environ))
+    except ConfigurationError as error:
+        yield Finding(what="server", seen="a wrong setting", cure=error.message)
 
 
 def _profile(settings: Settings) -> Finding:

@@ -108,6 +108,38 @@ def stack(tmp_path_factory):
     assert not psutil.wait_procs(workers, timeout=5)[1], "workers outlive the platform"
 
 
+@dataclass
+class Served:
+    """A running `parley serve`: where it is, and its process."""
+
+    url: str
+    process: subprocess.Popen
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """The web server with the bundled models, as a user on a laptop starts it."""
+    pytest.importorskip("fastapi")
+    folder = tmp_path_factory.mktemp("served")
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.endswith("_ENDPOINT_ID")},
+        "DATA_FOLDER": str(folder),
+        "PARLEY_LOGS": str(folder / "logs"),
+        "PARLEY_PROFILE": "laptop",
+    }
+    command = [sys.executable, "-m", "orchestrator.cli", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        watchdog = threading.Timer(START_TIMEOUT_S, process.kill)
+        watchdog.start()
+        url = re.fullmatch(r"Parley is at (\S+)\n", process.stdout.readline())[1]
+        watchdog.cancel()
+        yield Served(url, process)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_TIMEOUT_S) == 130
+    assert not psutil.wait_procs(workers, timeout=5)[1], "workers outlive the server"
+
+
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         """Say nothing."""

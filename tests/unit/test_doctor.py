@@ -5,6 +5,13 @@ from orchestrator import doctor
 from tests.support.fake_hub import FakeHub
 
 
+@pytest.fixture(autouse=True)
+def no_server(tmp_path, monkeypatch):
+    """Whatever is served on this machine, or was."""
+    monkeypatch.setenv("DATA_FOLDER", str(tmp_path))
+    monkeypatch.setenv("SERVER_PORT", "0")
+
+
 def examined(env, hub=None):
     lines = []
     well = doctor.examine(load_settings(env), say=lines.append, hub=hub or FakeHub())
@@ -17,6 +24,7 @@ def test_a_laptop_is_well_without_asking_the_hub():
     assert well, text
     assert "diarization model bundled (on this machine)" in text
     assert "transcription     bundled (on this machine)" in text
+    assert "server's address  127.0.0.1:0 is free" in text
     assert "FAIL" not in text
     assert hub.asked == []
 
