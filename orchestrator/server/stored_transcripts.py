@@ -51,7 +51,8 @@ def _word(told: WordOut) -> Word:
 def corrected(kept: Transcript, edited: EditedTranscript) -> Transcript:
     """Return the transcript with the reader's segments and names, and with turns that agree with them."""
     segments, names = edited.timeline(), edited.names
-    turns = _segment_turns(segments) if _moved(kept.words, segments) else kept.turns
+    follow = not segments or _moved(kept.words, segments)
+    turns = _segment_turns(segments) if follow else kept.turns
     return replace(
         kept,
         segments=tuple(_renamed(segment, names) for segment in segments),

@@ -95,3 +95,8 @@ def test_words_that_nobody_has_are_counted_again():
     edits = edits_of(result)
     edits["segments"][1]["speaker"] = None
     assert json.loads(text_of(result, "verbose_json", edits))["words_without_speaker"] == 3
+
+
+def test_who_deletes_all_has_nothing_left_not_even_turns():
+    nothing = {"segments": [], "speakers": {}}
+    assert [text_of(stored_result(), name, nothing) for name in ("txt", "srt", "rttm")] == ["", "", ""]
