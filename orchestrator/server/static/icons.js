@@ -28,17 +28,27 @@ const PATHS = {
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Draw an icon; it says nothing to a screen reader, so its button needs a name.
+ * Draw a path; it says nothing to a screen reader, so its button needs a name.
+ * @param {string} path on a field of 24 by 24
+ * @param {string} className
+ * @returns {SVGSVGElement}
+ */
+export function drawing(path, className) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", className);
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", path);
+  svg.append(line);
+  return svg;
+}
+
+/**
+ * Draw an icon.
  * @param {keyof typeof PATHS} name
  * @returns {SVGSVGElement}
  */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", PATHS[name]);
-  svg.append(path);
-  return svg;
+  return drawing(PATHS[name], "icon");
 }

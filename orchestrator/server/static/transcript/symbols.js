@@ -1,5 +1,7 @@
 /** Line drawings of the transcript's buttons, on a field of 24 by 24. */
 
+import { drawing } from "../icons.js";
+
 const PATHS = {
   play: "M7 4.5v15l12-7.5z",
   pause: "M8.500 5v14M15.500 5v14",
@@ -19,21 +21,12 @@ const PATHS = {
   keyboard: "M3 7h18v10H3zM7 10.500h.01M10.500 10.500h.01M14 10.500h.01M17.500 10.500h.01M8 14h8",
 };
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /**
- * Draw a symbol; it says nothing to a screen reader, so its button needs a name.
+ * Draw a symbol.
  * @param {keyof typeof PATHS} name
  */
 export function symbol(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "symbol");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", PATHS[name]);
-  svg.append(path);
-  return svg;
+  return drawing(PATHS[name], "symbol");
 }
 
 /** Let a symbol's button show another one. */
