@@ -89,7 +89,7 @@ class OwnWorkers:
         self._links = links
         self._naming = naming
         self.models = models_of(settings)
-        self.identity = repr((settings.diarization, settings.transcription))
+        self.identity = identity_of(settings)
 
     async def run(
         self,
@@ -197,6 +197,11 @@ def models_of(settings: Settings) -> dict[str, str]:
     transcription = settings.transcription
     model = transcription.whisper_model_size if transcription.engine == "whisper" else transcription.model_id
     return {"diarization": settings.diarization.model, "transcription": f"{transcription.engine} {model}"}
+
+
+def identity_of(settings: Settings) -> str:
+    """Return what is another for workers with these settings whenever their answers could be others."""
+    return repr((settings.diarization, settings.transcription))
 
 
 def asked_of(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from orchestrator.children import OnFound
 from orchestrator.endpoints import configured_endpoint
 from orchestrator.local.stack import local_stack
 from orchestrator.server.audio_links import AudioLinks
-from orchestrator.server.backends import OwnWorkers, models_of
+from orchestrator.server.backends import OwnWorkers, identity_of, models_of
 from orchestrator.server.jobs import Job
 
 WORKERS = ("diarization", "transcription")
@@ -28,7 +28,7 @@ class LocalWorkers:
 
     def __init__(self, settings: Settings) -> None:
         self.models = models_of(settings)
-        self.identity = repr((settings.diarization, settings.transcription))
+        self.identity = identity_of(settings)
         self._ready: asyncio.Future[OwnWorkers] = asyncio.get_running_loop().create_future()
 
     async def run(

@@ -40,15 +40,18 @@ async def pieces_of(request: Request, *, max_bytes: int, fix: str) -> AsyncItera
 
 
 async def read_object(request: Request, *, max_bytes: int) -> dict[str, Any]:
-    """Return the JSON object in the body; raises as `pieces_of`, and InvalidInputError for anything else."""
+    """Return the JSON object in the body; raises as `read_json`, and InvalidInputError for anything else."""
+    body = await read_json(request, max_bytes=max_bytes)
+    if len(body) <= BIG_BYTES:
+        return parse_object(body)
+    return await asyncio.to_thread(parse_object, body)
+
+
+async def read_json(request: Request, *, max_bytes: int) -> bytes:
+    """Return a body that says it is JSON, not parsed; raises as `pieces_of`, and Starlette's HTTPException, 415."""
     if media_type_of(request) not in JSON_TYPES:
         raise HTTPException(415, "the body must be application/json")
-    body = bytearray()
-    async for piece in pieces_of(request, max_bytes=max_bytes, fix="send less"):
-        body += piece
-    if len(body) <= BIG_BYTES:
-        return parse_object(bytes(body))
-    return await asyncio.to_thread(parse_object, bytes(body))
+    return b"".join([piece async for piece in pieces_of(request, max_bytes=max_bytes, fix="send less")])
 
 
 def declared_bytes(request: Request) -> int | None:

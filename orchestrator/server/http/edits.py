@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import Field
-from starlette.exceptions import HTTPException
 
 from common.contract import Request as Contract
 from common.contract import parse_request
@@ -16,7 +15,7 @@ from orchestrator.local.http_support import parse_object
 from orchestrator.server.context import ServerContext
 from orchestrator.server.documents import EditedTranscript, parse_edits
 from orchestrator.server.edited import MAX_WORDS
-from orchestrator.server.http.bodies import BIG_BYTES, JSON_TYPES, media_type_of, pieces_of
+from orchestrator.server.http.bodies import BIG_BYTES, read_json
 from orchestrator.server.http.documentation import json_body, refusals
 from orchestrator.server.http.intake import new_file_name
 from orchestrator.server.http.parameters import Context, JobId, Owner
@@ -65,7 +64,7 @@ def edits(job_id: JobId, owner: Owner, context: Context) -> Edits:
 async def save(job_id: JobId, request: Request, owner: Owner, context: Context) -> EditsVersion:
     """Keep a corrected transcript; 409 where it was corrected elsewhere since `version`."""
     await asyncio.to_thread(_editable, context, job_id, owner)  # said before megabytes are sent
-    body = await _body(request)
+    body = await read_json(request, max_bytes=MAX_BYTES)
     async with _turn(request, body):
         return EditsVersion(version=await asyncio.to_thread(_saved, context, job_id, owner, body))
 
@@ -83,12 +82,6 @@ def latest_edits(context: ServerContext, job: Job) -> tuple[int, dict[str, Any] 
                 raise
             job = context.store.get(job.id)
     return job.edits_version, None
-
-
-async def _body(request: Request) -> bytes:
-    if media_type_of(request) not in JSON_TYPES:
-        raise HTTPException(415, "the body must be application/json")
-    return b"".join([piece async for piece in pieces_of(request, max_bytes=MAX_BYTES, fix="send less")])
 
 
 def _turn(request: Request, body: bytes) -> AbstractAsyncContextManager[Any]:
