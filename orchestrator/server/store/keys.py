@@ -74,6 +74,12 @@ class KeyStore:
             return None
         return KeyRecord(id=row.id, name=row.name, created_at=row.created_at)
 
+    def get(self, key_id: str) -> KeyRecord | None:
+        """Return the key with this id, None if it is unknown or revoked."""
+        with reading(self._engine) as connection:
+            row = connection.execute(RECORD.where(KEYS.c.id == key_id, KEYS.c.revoked_at.is_(None))).mappings().first()
+        return None if row is None else KeyRecord(**row)
+
     def all(self) -> list[KeyRecord]:
         """Return all keys, revoked ones too, the oldest first."""
         with reading(self._engine) as connection:
