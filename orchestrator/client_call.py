@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from common.checks import Check, unchecked
 from common.contract import Request, parse_request
@@ -34,6 +34,12 @@ class Terms(Request):
     execution_timeout_s: PositiveSeconds | None = None
     ttl_s: PositiveSeconds | None = None
     low_priority: bool = False
+    _granted_s: float | None = PrivateAttr(default=None)
+
+    @property
+    def granted_s(self) -> float:
+        """The total time as the caller gave it, however much of it is over."""
+        return self.deadline_s if self._granted_s is None else self._granted_s
 
     @classmethod
     def split(cls, options: Mapping[str, object], *, deadline_s: float) -> tuple[Self, dict[str, object]]:
@@ -45,8 +51,10 @@ class Terms(Request):
     def after(self, seconds: float) -> Self:
         """Return the terms for what is left to do after so many seconds; raises DeadlineExceededError."""
         if seconds >= self.deadline_s:
-            raise late_preparation(self.deadline_s)
-        return self.model_copy(update={"deadline_s": self.deadline_s - seconds})
+            raise late_preparation(self.granted_s)
+        left = self.model_copy(update={"deadline_s": self.deadline_s - seconds})
+        left._granted_s = self.granted_s  # noqa: SLF001 - an instance of this class
+        return left
 
     def job_options(self, options: JobOptions = PLAIN) -> JobOptions:
         """Return `options` on these terms."""

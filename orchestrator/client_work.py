@@ -137,7 +137,9 @@ class Work:
         unsent = () if self.endpoints.orchestrator_id else ("words",)  # merged on this side, no endpoint gets them
         limits = self._settings.limits
         embedded = partial(with_recordings, audio, fields, limits=limits, unsent=unsent, uploads=uploads)
-        found = await prepared(lambda check: embedded(check=check), deadline_s=terms.deadline_s)
+        found = await prepared(
+            lambda check: embedded(check=check), deadline_s=terms.deadline_s, granted_s=terms.granted_s
+        )
         return parse_request(kind, found)
 
     def _endpoint(self, name: str) -> RunPodEndpoint:

@@ -12,7 +12,10 @@ import { icon } from "./icons.js";
 export function openDialog({ title, mayClose = true, wide = false }, ...children) {
   const id = uniqueId("dialog-title");
   const dialog = h("dialog", { class: wide ? "dialog wide" : "dialog", "aria-labelledby": id });
-  const close = () => dialog.close();
+  const close = () => {
+    dialog.close();
+    leave(); // now: the browser tells of it later, when the dialog is out of sight already
+  };
   const heading = h("h2", { id }, title);
   const cross = h(
     "button",
@@ -24,13 +27,18 @@ export function openDialog({ title, mayClose = true, wide = false }, ...children
     dialog.addEventListener("cancel", (/** @type {Event} */ event) => event.preventDefault());
   }
   const opener = document.activeElement;
-  const closed = new Promise((/** @type {(value: void) => void} */ resolve) =>
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      giveFocusBack(opener);
-      resolve();
-    }),
-  );
+  /** @type {() => void} */
+  let leave;
+  const closed = new Promise((/** @type {(value: void) => void} */ resolve) => {
+    leave = () => {
+      if (dialog.isConnected) {
+        dialog.remove();
+        giveFocusBack(opener);
+        resolve();
+      }
+    };
+  });
+  dialog.addEventListener("close", () => leave());
   document.body.append(dialog);
   dialog.showModal();
   return { dialog, close, closed };
