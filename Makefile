@@ -10,7 +10,7 @@ export AUDIO
 # Every worker is a process: without bytecode each takes some twenty seconds longer to import its packages.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install serve demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices bench-diarization bench-transport bench-orchestrator bench-server clean
+.PHONY: install serve demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices bench-diarization bench-transport bench-orchestrator bench-server bench-coldstart clean
 
 install: $(INSTALLED)
 
@@ -92,6 +92,11 @@ bench-orchestrator: $(TESTABLE)
 # three hours. QUICK=1: about a minute; DATA=folder: other recordings.
 bench-server: $(TESTABLE)
 	@$(BIN)/python -m benchmarks.server
+
+# From a worker's start to its first result, against plain scripts with the same models; QUICK=1: a smaller Parakeet, once;
+# CACHE=folder: where that is kept.
+bench-coldstart: $(TESTABLE)
+	@$(BIN)/python -m benchmarks.coldstart
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
