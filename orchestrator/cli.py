@@ -1,4 +1,4 @@
-"""The `parley` command: transcribe, batch, diarize, health, serve, keys, worker, up, demo, doctor."""
+"""The `parley` command: transcribe, batch, diarize, health, serve, keys, worker, up, demo, doctor, deploy."""
 
 import argparse
 import asyncio
@@ -115,6 +115,12 @@ async def _of_server(arguments: argparse.Namespace) -> int:
     return await SERVER_COMMANDS[arguments.name_of_command](arguments)
 
 
+async def _deploy(arguments: argparse.Namespace) -> int:
+    from orchestrator.cli_deploy import run_deploy  # noqa: PLC0415 - what no other command needs
+
+    return await run_deploy(arguments)
+
+
 def _demo(arguments: argparse.Namespace) -> Coroutine[Any, Any, int]:
     return run_demo(arguments.audio, log_folder=log_folder(), env=os.environ)
 
@@ -134,6 +140,7 @@ COMMANDS = {
     "up": _up,
     "demo": _demo,
     "doctor": _doctor,
+    "deploy": _deploy,
 }
 
 if __name__ == "__main__":

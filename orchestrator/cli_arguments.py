@@ -13,6 +13,7 @@ from orchestrator.cli_output import check_readable
 from orchestrator.request_parts import carried_words
 
 DEFAULT_PORT = 8800
+DEPLOY_FILE = Path(".runpod") / "endpoints.toml"
 PASSED_ON = (
     "num_speakers", "min_speakers", "max_speakers", "language", "hotwords", "diarize", "name_speakers",
     "speaker_confidence", "idempotency_key",
@@ -38,6 +39,7 @@ def command_line(commands: Mapping[str, object]) -> argparse.ArgumentParser:
     demo = added.add_parser("demo", help="transcribe a sample or AUDIO here, and show where the time went")
     demo.add_argument("audio", nargs="?", help="path or URL; the built-in sample if left out")
     added.add_parser("doctor", help="check this machine: packages, token, models, device, disk")
+    _add_deploy(added)
     for name, command in commands.items():
         added.choices[name].set_defaults(command=command, name_of_command=name)
     return parser
@@ -52,6 +54,12 @@ def _add_server(added: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     keys.add_argument("name", nargs="?", help="whose key; to revoke one, its id or name")
     worker = added.add_parser("worker", help="a worker of the queue at QUEUE_URL")
     worker.add_argument("kind", choices=("diarization", "transcription"))
+
+
+def _add_deploy(added: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    deploy = added.add_parser("deploy", help="make or change the endpoints on RunPod, from one settings file")
+    deploy.add_argument("--file", type=Path, default=DEPLOY_FILE, help="settings file (default %(default)s)")
+    deploy.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
 
 
 def _add_audio(parser: argparse.ArgumentParser, *, formats: tuple[str, ...], default: str) -> None:

@@ -1,0 +1,1 @@
+"""`parley deploy`: one settings file becomes RunPod endpoints, made or brought up to date."""
