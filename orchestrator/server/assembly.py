@@ -18,7 +18,7 @@ from orchestrator.server.backends import Backend, OwnWorkers, RunPodBackend
 from orchestrator.server.context import ServerContext
 from orchestrator.server.local_workers import local_workers
 from orchestrator.server.runner import Runner
-from orchestrator.server.settings import ServerSettings
+from orchestrator.server.settings import SERVER_HOST, TRUSTED_PROXIES, ServerSettings
 from orchestrator.server.store.database import migrate, open_database
 from orchestrator.server.store.files import FileStore, open_files
 from orchestrator.server.store.job_store import JobStore
@@ -58,12 +58,8 @@ async def assembled(
             max_attempts=server.job_attempts,
         )
         keys = KeyStore(engine)
-        if not (server.on_loopback or await asyncio.to_thread(keys.any)):
-            raise ConfigurationError(
-                f"a server that others can reach ({server.host}) needs an API key: "
-                "make one with `parley keys add NAME`, or listen on 127.0.0.1",
-                param="SERVER_HOST",
-            )
+        if server.reached_by_others and not await asyncio.to_thread(keys.any):
+            raise _no_key(server)
         files = await asyncio.to_thread(
             open_files, server.storage_url, settings.storage, incoming=server.data_folder / "incoming"
         )
@@ -85,6 +81,16 @@ async def assembled(
             yield Assembled(context=context, workers=workers)
     finally:
         await asyncio.to_thread(engine.dispose)
+
+
+def _no_key(server: ServerSettings) -> ConfigurationError:
+    how = "through a proxy" if server.on_loopback else f"on {server.host}"
+    alone = TRUSTED_PROXIES if server.on_loopback else SERVER_HOST
+    return ConfigurationError(
+        f"a server that others can reach {how} needs an API key: make one with `parley keys add NAME`, or leave "
+        f"{alone.name} as it is by default",
+        param=alone.name,
+    )
 
 
 async def _backend(

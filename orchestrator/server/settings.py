@@ -72,7 +72,8 @@ CORS_ORIGINS = Variable("CORS_ORIGINS", "", "origins whose pages may call the se
 TRUSTED_PROXIES = Variable(
     "TRUSTED_PROXIES",
     "",
-    "addresses or networks, with commas between, of proxies whose X-Forwarded-For and X-Forwarded-Proto count",
+    "addresses or networks, with commas between, of proxies whose X-Forwarded-For and X-Forwarded-Proto count; with "
+    "one, an API key is asked for",
     _networks,
 )
 LOG_FILE = Variable("LOG_FILE", "", "the web server's rotating log file; empty: `logs/server.log` there", str)
@@ -106,11 +107,16 @@ class ServerSettings:
 
     @property
     def on_loopback(self) -> bool:
-        """Tell whether nobody but this machine can reach the server."""
+        """Tell whether the server listens to this machine alone."""
         try:
             return self.host == "localhost" or ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def reached_by_others(self) -> bool:
+        """Tell whether other machines reach the server, be it through a proxy on this one, and a key is asked for."""
+        return bool(self.trusted_proxies) or not self.on_loopback
 
 
 def load_server_settings(env: Mapping[str, str]) -> ServerSettings:

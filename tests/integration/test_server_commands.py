@@ -53,6 +53,14 @@ def test_others_are_not_let_in_without_a_key(data, capsys):
     assert "parley keys add NAME" in capsys.readouterr().err
 
 
+def test_nor_are_those_who_come_through_a_proxy(data, capsys, monkeypatch):
+    monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1")
+    assert main(["serve", "--port", "0"]) == 1
+    told = capsys.readouterr().err
+    assert "through a proxy needs an API key" in told
+    assert "TRUSTED_PROXIES" in told
+
+
 def test_a_port_that_is_taken_is_named(data, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["serve", "--port", str(taken.getsockname()[1])]) == 1

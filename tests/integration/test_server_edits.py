@@ -44,13 +44,15 @@ def test_edits_are_kept_and_are_in_the_files(server, job):
 
 def test_of_two_who_edit_one_version_the_second_is_told(server, job):
     client, job_id = job
-    document = edits_of(client.get(f"/api/results/{job_id}").json())
+    result = client.get(f"/api/results/{job_id}").json()
+    document = edits_of(result)
     answers = []
 
-    def save():
-        answers.append(client.put(f"/api/jobs/{job_id}/edits", json={"version": 0, "document": document}))
+    def save(name):
+        edited = {"version": 0, "document": edits_of(result, SPEAKER_00=name)}
+        answers.append(client.put(f"/api/jobs/{job_id}/edits", json=edited))
 
-    threads = [threading.Thread(target=save) for _ in range(6)]
+    threads = [threading.Thread(target=save, args=[name]) for name in ("Ann", "Bob", "Cy", "Di", "Ed", "Flo")]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -116,19 +118,35 @@ def test_of_big_documents_one_at_a_time_is_parsed(monkeypatch, job):
         return parse(body)
 
     monkeypatch.setattr(edits, "parse_object", noted)
-    word = {"word": "x", "start": 0, "end": 1}
-    document = {"segments": [{"speaker": None, "words": [word] * 4000}]}
 
-    def save():
-        answers.append(client.put(f"/api/jobs/{job_id}/edits", json={"version": 0, "document": document}).status_code)
+    def save(text):
+        words = [{"word": text, "start": 0, "end": 1}] * 4000
+        edited = {"version": 0, "document": {"segments": [{"speaker": None, "words": words}]}}
+        answers.append(client.put(f"/api/jobs/{job_id}/edits", json=edited).status_code)
 
-    threads = [threading.Thread(target=save) for _ in range(4)]
+    threads = [threading.Thread(target=save, args=[text]) for text in "abcd"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(answers) == [200, 409, 409, 409]
     assert most == [1, 1, 1, 1]
+
+
+def test_the_same_edits_sent_again_as_by_a_proxy_that_lost_the_answer_are_saved_once(server, job):
+    client, job_id = job
+    result = client.get(f"/api/results/{job_id}").json()
+    edited = [{"version": 0, "document": edits_of(result, SPEAKER_00=name)} for name in ("Ann", "Bob")]
+
+    def put(body):
+        answer = client.put(f"/api/jobs/{job_id}/edits", json=body)
+        return answer.status_code, answer.json().get("version")
+
+    assert [put(edited[0]), put(edited[0]), put(edited[1])] == [(200, 1), (200, 1), (409, None)]
+    assert put({**edited[1], "version": 1}) == (200, 2)
+    assert put(edited[0]) == (409, None)
+    assert client.get(f"/api/jobs/{job_id}/edits").json()["document"]["speakers"] == {"SPEAKER_00": "Bob"}
+    assert len([name for name in server.context.files.names("edits/") if job_id in name]) == 1
 
 
 def test_edits_that_were_saved_though_the_store_failed_to_say_so_are_there(server, monkeypatch, job):

@@ -60,6 +60,13 @@ def test_every_route_but_these_asks_for_a_key(server):
     assert {path for _, path in PUBLIC} == {path for _, path in routes(server)} & {"/health", "/api/session"}
 
 
+def test_behind_a_proxy_a_server_without_keys_is_open_to_nobody_who_calls_it_localhost(tmp_path):
+    with running_server(tmp_path, TRUSTED_PROXIES="127.0.0.1") as server:
+        client = server.client(Host="localhost", **{"X-Forwarded-For": "203.0.113.9"})
+        assert client.get("/api/jobs").status_code == 401
+        assert client.get("/api/session").json()["key_required"] is True
+
+
 def test_without_a_key_health_and_session_tell_next_to_nothing(server):
     client = server.client()
     assert client.get("/health").json() == {"status": "ok"}

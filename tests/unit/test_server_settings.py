@@ -28,7 +28,13 @@ def test_the_folder_may_be_in_the_users_home():
     ],
 )
 def test_which_addresses_only_this_machine_can_reach(host, alone):
-    assert load_server_settings({"SERVER_HOST": host}).on_loopback is alone
+    server = load_server_settings({"SERVER_HOST": host})
+    assert (server.on_loopback, server.reached_by_others) == (alone, not alone)
+
+
+def test_a_proxy_lets_others_reach_a_server_on_loopback():
+    server = load_server_settings({"TRUSTED_PROXIES": "127.0.0.1"})
+    assert (server.on_loopback, server.reached_by_others) == (True, True)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

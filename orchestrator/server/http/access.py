@@ -47,7 +47,7 @@ class Access:
         """
         if self._is_open():
             return False
-        if not self._server.on_loopback or self._keys.any():
+        if self._server.reached_by_others or self._keys.any():
             return True
         self._open_until = time.monotonic() + LOOK_S
         return False

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from common.contract import Request as Contract
 from common.contract import parse_request
-from common.errors import GoneError, InputTooLargeError, ParleyError, RefusedError
+from common.errors import EditConflictError, GoneError, InputTooLargeError, ParleyError, RefusedError
 from orchestrator.local.http_support import parse_object
 from orchestrator.server.context import ServerContext
 from orchestrator.server.documents import EditedTranscript, parse_edits
@@ -110,15 +110,31 @@ def _saved(context: ServerContext, job_id: str, owner: str, body: bytes) -> int:
     before, edited = _parsed(body)
     job = _editable(context, job_id, owner)
     name = new_file_name("edits", job_id, ".json")
-    context.files.put_bytes(json.dumps(edited.model_dump(exclude_defaults=True)).encode(), name)
+    content = json.dumps(edited.model_dump(exclude_defaults=True)).encode()
+    context.files.put_bytes(content, name)
     try:
         version = context.store.save_edits(job_id, owner=owner, edits=name, version=before)
+    except EditConflictError:
+        _discard(context, name)
+        if _is_latest(context, job_id, content, version=before + 1):
+            return before + 1
+        raise
     except BaseException:
         _discard(context, name)
         raise
     if job.edits is not None and job.edits_version == before:
         context.files.delete(job.edits)
     return version
+
+
+def _is_latest(context: ServerContext, job_id: str, content: bytes, *, version: int) -> bool:
+    """Tell whether `version` is the latest and this very document: a proxy sends it again if its answer was lost."""
+    job = context.store.get(job_id)
+    if job.edits is None or job.edits_version != version:
+        return False
+    with suppress(GoneError), context.files.open(job.edits) as file:
+        return file.read() == content
+    return False
 
 
 def _discard(context: ServerContext, name: str) -> None:
