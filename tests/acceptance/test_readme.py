@@ -1,19 +1,22 @@
-"""The README's Python and curl run as they stand, with only the addresses, ids and the recording's place changed."""
+"""Python and curl of README and docs/usage.md run as they stand, but for addresses, ids and the recording's place."""
 
+import difflib
 import json
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from common.settings import VARIABLES
+from tests.support.markdown_pages import fences, pages
 from tests.support.optional import needed_program
 from tests.support.stack_jobs import FINAL
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-CURLS = [block for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL) if "curl" in block]
+README = pages()["README.md"]
+BLOCKS = [*fences(README), *fences(pages()["docs/usage.md"])]
+SNIPPETS = [content for language, content in BLOCKS if language == "python"]
+CURLS = [content for language, content in BLOCKS if language == "sh" and "curl" in content]
+SHOWN = next(content for language, content in BLOCKS if language == "text")
 
 
 def adapted(code, stack, sample_url):
@@ -45,6 +48,18 @@ def test_a_snippet_runs_and_prints_the_conversation(stack, sample, sample_url, t
     if "speaker" in code:
         assert "SPEAKER_00" in printed
         assert "SPEAKER_01" in printed
+        assert likeness(said(printed), said(SHOWN)) > 0.9
+
+
+def said(text):
+    """Return the words of a printed conversation, each with the number of its speaker."""
+    lines = re.findall(r"SPEAKER_0([01]):? +(.*)", text)
+    return [(speaker, word) for speaker, line in lines for word in line.split()]
+
+
+def likeness(ours, shown):
+    """Return which part of two lists of words is the same, in order."""
+    return difflib.SequenceMatcher(None, ours, shown, autojunk=False).ratio()
 
 
 def answer_of(command):
@@ -70,10 +85,3 @@ def test_the_configuration_table_knows_only_variables_that_exist():
     named = {name for row in table.splitlines() if row.startswith("| `") for name in re.findall(r"`([A-Z_]+)`", row)}
     assert named <= known
     assert len(named) >= 10
-
-
-def test_no_link_is_dead():
-    root = Path(__file__).resolve().parents[2]
-    targets = re.findall(r"\]\(([^)#]+)\)", README)
-    assert targets
-    assert all((root / target).exists() for target in targets)
