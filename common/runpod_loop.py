@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from typing import Any, NoReturn
 
+from common.cold_start import stage_passed
+from common.cpu_probe import named_at_once
 from common.errors import ConfigurationError
 from common.logs import set_up_logs
 from common.metrics import JobMetrics, serve_metrics
@@ -37,8 +39,9 @@ def serve(
                 while_serving.enter_context(serve_metrics(metrics, port=reports.metrics_port))
             except ConfigurationError as error:
                 exit_misconfigured(error)
-        import runpod  # noqa: PLC0415 - reads its environment at import
-
+        with named_at_once():
+            import runpod  # noqa: PLC0415 - reads its environment at import
+        stage_passed("sdk")
         on_ready()
         runpod.serverless.start({"handler": handler, "concurrency_modifier": lambda _: concurrency})
 

@@ -1,5 +1,6 @@
 """Where a model runs, and the way back to the CPU when a GPU does not work."""
 
+import gc
 import logging
 import os
 import pickle
@@ -16,6 +17,10 @@ LOAD_ERRORS = (
     *(RuntimeError, OSError, ImportError, AssertionError, ValueError),
     *(LookupError, TypeError, AttributeError, EOFError, pickle.UnpicklingError, tarfile.TarError),
 )
+
+# Otherwise packages would tell their makers what is done here and with which versions: pyannote, the hub's client, and
+# onnxruntime, which runs the speech detector and keeps a device's id and a file of events in the user's home besides.
+NO_TELEMETRY = {"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +40,14 @@ def let_others_compute() -> None:
     Otherwise two workers on the same cores stop each other: the threads of the one spin on the cores the other needs.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def report_to_nobody() -> None:
+    """Turn the packages' telemetry off; call before they are imported.
+
+    Set, not defaulted: pyannote sets its own to "true" when it is imported without, and looks it up at every use.
+    """
+    os.environ.update(NO_TELEMETRY)
 
 
 def pick_device(requested: str) -> str:
@@ -59,7 +72,8 @@ def load_with_fallback(load: Callable[[str], EngineT], device: str) -> EngineT:
         return load(device)
     except LOAD_ERRORS as error:
         reason = first_line(error)
-    engine = _load_on_cpu(load)  # outside of the handler, so that the failed engine's GPU memory is free again
+    gc.collect()  # outside of the handler: what the failed engine left in cycles holds the GPU's memory
+    engine = _load_on_cpu(load)
     log_event(logger, "device_fallback", requested=device, reason=reason)
     engine.warnings = (*engine.warnings, f"the device {device} failed, so the model runs on the CPU: {reason}")
     return engine

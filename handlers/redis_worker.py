@@ -15,7 +15,7 @@ from common.metrics import serve_metrics
 from common.redis_queue import KINDS, QUEUE_URL, RULES, QueueRules, connect, refuses
 from common.settings import ALLOW_PRIVATE, Settings
 from handlers.device import let_others_compute
-from handlers.worker import Worker, load_or_exit, settings_of_process
+from handlers.worker import Worker, load_engine, load_or_exit, settings_of_process
 
 Post = Callable[[dict[str, Any], dict[str, Any]], Awaitable[None]]
 Build = Callable[[Settings, Post], Worker[Any]]
@@ -33,7 +33,7 @@ def diarization(settings: Settings, post: Post) -> Worker[Any]:
     from handlers.diarization.engines import find_engine  # noqa: PLC0415 - the other model's packages may be missing
     from handlers.diarization.handler import diarization_worker  # noqa: PLC0415
 
-    engine = find_engine(settings.diarization)()
+    engine = load_engine(find_engine(settings.diarization))
     return diarization_worker(engine, limits=settings.limits, boundary=boundary_of(settings), post=post)
 
 
@@ -41,7 +41,7 @@ def transcription(settings: Settings, post: Post) -> Worker[Any]:
     """Return the transcription endpoint's handler with its model loaded; raises ConfigurationError."""
     from handlers.transcription.handler import find_engine, transcription_worker  # noqa: PLC0415 - as above
 
-    engine = find_engine(settings.transcription)()
+    engine = load_engine(find_engine(settings.transcription))
     return transcription_worker(engine, limits=settings.limits, boundary=boundary_of(settings), post=post)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,19 +14,22 @@ from common.audio.decode import decode_audio
 from common.audio.fetch import fetch_audio
 from common.audio.job_folder import job_folder
 from common.audio.limits import SAMPLE_RATE, AudioLimits
-from common.cold_start import ColdStart
+from common.cold_start import ColdStart, begin, growing, stage_passed, stages
 from common.contract import AudioRequest, parse_request
 from common.errors import ConfigurationError
 from common.idempotency import SharedRuns
 from common.job import Boundary, Timings, answer_job
-from common.logs import set_up_logs
+from common.logs import log_event, set_up_logs
 from common.progress import Progress
 from common.runpod_loop import exit_misconfigured, serve
 from common.settings import Settings, load_settings
+from handlers.device import report_to_nobody
 from handlers.further_audio import FurtherAudio, fetch_further, usable
 
 RequestT = TypeVar("RequestT", bound=AudioRequest)
 EngineT = TypeVar("EngineT")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -60,8 +64,10 @@ class Worker(Generic[RequestT]):
         return await answer_job(job, self._answer, worker=self.name, boundary=self.boundary)
 
     def ready(self) -> None:
-        """Take note that the first job may come; its result gets the cold start."""
-        self.boundary.metrics.process_ready(worker=self.name, cold_start_s=self.cold_start.ready())
+        """Take note that the first job may come; its result gets the cold start, the log what it is made of."""
+        cold_start_s = self.cold_start.ready()
+        self.boundary.metrics.process_ready(worker=self.name, cold_start_s=cold_start_s)
+        log_event(logger, "cold_start", worker=self.name, total_s=round(cold_start_s, 2), **stages())
 
     async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
         request = parse_request(self.request_type, job.get("input"))
@@ -125,7 +131,9 @@ async def run_stoppable(progress: Progress, function: Callable[..., dict[str, An
 
 
 def settings_of_process() -> Settings:
-    """Read the settings from the environment and set up the log by them, or end the process as `load_or_exit` does."""
+    """Begin the process: read the settings from the environment, set up the log by them; exits as `load_or_exit`."""
+    begin()
+    report_to_nobody()
     set_up_logs()
     settings = load_or_exit(lambda: load_settings(os.environ))
     set_up_logs(log_format=settings.reports.log_format)
@@ -135,6 +143,15 @@ def settings_of_process() -> Settings:
 def serve_worker(worker: Worker[RequestT], settings: Settings) -> None:
     """Let the worker take jobs until it is told to stop."""
     serve(worker, reports=settings.reports, metrics=worker.boundary.metrics, on_ready=worker.ready)
+
+
+def load_engine(load: Callable[[], EngineT]) -> EngineT:
+    """Load an engine that was found, in a process that does nothing else yet; errors pass through."""
+    stage_passed("find")
+    with growing():
+        engine = load()
+    stage_passed("load")
+    return engine
 
 
 def load_or_exit(load: Callable[[], EngineT]) -> EngineT:

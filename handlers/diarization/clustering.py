@@ -1,13 +1,12 @@
-"""pyannote's clustering of speaker embeddings, bounded: it holds the distances of all pairs, and cannot be stopped."""
+"""The clustering of speaker embeddings, bounded: it holds the distances of all pairs, and cannot be stopped."""
 
 import copy
+import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyannote.audio.pipelines.utils.diarization import set_num_speakers
-from pyannote.core import SlidingWindow, SlidingWindowFeature
-from scipy.spatial.distance import cdist
 
 from handlers.diarization.embedding import Vectors
 from handlers.diarization.engine import SpeakerCount
@@ -18,7 +17,7 @@ MAX_EMBEDDINGS = 3000
 
 
 def cluster(
-    clustering: Any,  # noqa: ANN401 - pyannote has no types
+    clustering: Any,  # noqa: ANN401 - pyannote's, which has no types, or one that is called like it
     embeddings: Vectors,
     speech: Speech,
     count: SpeakerCount,
@@ -48,8 +47,8 @@ def _clustered(
     speech: Speech,
     count: SpeakerCount,
 ) -> tuple[Labels, Vectors]:
-    exact, at_least, at_most = set_num_speakers(count.exact, count.at_least, count.at_most)
-    segmentations = SlidingWindowFeature(speech, SlidingWindow())
+    exact, at_least, at_most = _bounds(count)
+    segmentations = SimpleNamespace(data=speech)  # all that clusterings look at
     clear, _, _ = clustering.filter_embeddings(embeddings, segmentations=segmentations)
     most = max(1, len(clear))  # there cannot be more clusters than embeddings to make them of
     labels, _, centroids = clustering(
@@ -60,6 +59,12 @@ def _clustered(
         max_clusters=at_most,
     )
     return labels.astype(np.int64), centroids
+
+
+def _bounds(count: SpeakerCount) -> tuple[int | None, int, float]:
+    """Return how many speakers there are exactly, at least and at most, as pyannote takes the caller's word for it."""
+    at_least, at_most = count.exact or count.at_least or 1, count.exact or count.at_most or math.inf
+    return (at_least if at_least == at_most else count.exact), at_least, at_most
 
 
 def _all_apart(labels: Labels, speech: Speech) -> bool:
@@ -88,6 +93,8 @@ def _nearest(
     apart: bool,
 ) -> Labels:
     """Return the nearest centroid of each embedding; if they are to be kept `apart`, another for each of a window's."""
+    from scipy.spatial.distance import cdist  # noqa: PLC0415 - slow
+
     if len(centroids) == 1 or not np.isfinite(centroids).all():
         return np.zeros(embeddings.shape[:2], np.int64)
     flat = cdist(embeddings.reshape(-1, embeddings.shape[2]), centroids, metric=clustering.metric)

@@ -48,6 +48,19 @@ class Compute:
         return [future.result() for future in futures]
 
 
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Compute with one core inside the block: small tensors take longer with more, waking threads for each of them."""
+    import torch  # noqa: PLC0415 - slow
+
+    allowed = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(allowed)
+
+
 def halved(run: Callable[[Sequence[TaskT]], NDArray[Any]], tasks: Sequence[TaskT]) -> NDArray[Any]:
     """Return `run(tasks)`, or the same of each half put together if a GPU's memory is too small for all at once."""
     try:

@@ -1,15 +1,14 @@
-"""Speaker embeddings of parts of a recording, by whichever model a pipeline has; import only after pyannote."""
+"""Speaker embeddings of parts of a recording, by whichever model a pipeline has."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pyannote.audio.models.embedding.wespeaker import BaseWeSpeakerResNet
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from common.audio.blocks import Samples
@@ -17,7 +16,6 @@ from handlers.diarization.campplus import (
     FRAME,
     FRAME_HOP,
     CampPlusBatches,
-    CampPlusEmbedding,
     filter_banks,
     voiced_features,
 )
@@ -56,23 +54,13 @@ class Embedder(Protocol):
         ...
 
 
-def embedder(pipeline: Any) -> Embedder:  # noqa: ANN401 - pyannote has no types
-    """Return the fastest way to run a pipeline's embedding model that gives what pyannote's own does."""
-    embedding = pipeline._embedding  # noqa: SLF001 - pyannote has no public name
-    model = getattr(embedding, "model_", None)
-    if isinstance(model, CampPlusEmbedding):
-        return CampPlusEmbedder(model)
-    if isinstance(model, BaseWeSpeakerResNet):
-        return PoolingEmbedder(model)
-    return PlainEmbedder(embedding)
-
-
 class CampPlusEmbedder:
     """CAM++: its features once for all windows that share them."""
 
-    def __init__(self, model: CampPlusEmbedding) -> None:
-        self._device = model.device
-        self._embed = CampPlusBatches(model)
+    def __init__(self, network: nn.Module, *, device: torch.device) -> None:
+        """Take the published network, on the CPU, of which nothing is kept."""
+        self._device = device
+        self._embed = CampPlusBatches(network, device=device)
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch's own
     def __call__(self, windows: Windows, wanted: Sequence[Local]) -> Vectors:
@@ -92,10 +80,21 @@ class CampPlusEmbedder:
 class PoolingEmbedder:
     """A network whose statistics are pooled under a mask at its end: run once for all speakers of a window."""
 
-    def __init__(self, model: BaseWeSpeakerResNet) -> None:
-        self._model = model
-        self._network = _folded(model.resnet)
-        self._at_once = 1 if model.device.type == "cpu" else None  # a core is slower with more
+    def __init__(
+        self,
+        features: Callable[[Tensor], Tensor],
+        network: nn.Module,
+        *,
+        device: torch.device,
+        output: int | None = None,
+    ) -> None:
+        """Take the functions from waveforms (windows, 1, samples) to features, and from those and masks to embeddings.
+
+        `output` is the place of the embeddings among what the `network` returns, if that is more. It is copied.
+        """
+        self._features, self._device, self._output = features, device, output
+        self._network = folded(network).to(device)
+        self._at_once = 1 if device.type == "cpu" else None  # a core is slower with more
         if self._at_once:
             self._network.to(memory_format=torch.channels_last)
 
@@ -112,9 +111,8 @@ class PoolingEmbedder:
         """Return (windows, speakers, dimension)."""
         audio = torch.stack([windows.audio(number, number) for number in numbers])[:, None]
         masks = torch.from_numpy(windows.masks[numbers].transpose(0, 2, 1).astype(np.float32))
-        device = self._model.device
-        features = self._model.compute_fbank(audio.to(device))
-        found: Vectors = self._network(features, weights=masks.to(device))[1].cpu().numpy()
+        embeddings = self._network(self._features(audio.to(self._device)), weights=masks.to(self._device))
+        found: Vectors = (embeddings if self._output is None else embeddings[self._output]).cpu().numpy()
         return found
 
 
@@ -145,7 +143,7 @@ def embedding_masks(speech: Masks, *, exclude_overlap: bool, min_frames: int) ->
     return np.where(enough, alone, speech)
 
 
-def _folded(network: nn.Module) -> nn.Module:
+def folded(network: nn.Module) -> nn.Module:
     """Return a copy of a residual network with each normalisation in the weights of the convolution before it."""
     folded = copy.deepcopy(network)
     for module in list(folded.modules()):

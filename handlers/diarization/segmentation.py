@@ -1,10 +1,11 @@
 """pyannote's segmentation model over overlapping windows, with the same answers at less than half the price.
 
-Neighbouring windows share most of their audio, which pyannote looks at anew in each. Import only after
-`import_pyannote`.
+Neighbouring windows share most of their audio, which pyannote looks at anew in each.
 """
 
+import sys
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from torch.nn import functional
 from common.audio.limits import SAMPLE_RATE
 from common.errors import ConfigurationError
 from common.settings import DIARIZATION_HOP
+from handlers.diarization.checkpoint import Unfilled
+from handlers.diarization.pyannet import PyanNet
 
 BATCH_WINDOWS = 32
 POOL = 3  # of all of SincNet's max-pools
@@ -29,6 +32,8 @@ def cut(samples: NDArray[np.float32], *, start: int, end: int) -> Tensor:
 
 def supports(model: Any) -> bool:  # noqa: ANN401 - pyannote has no types
     """Tell whether `model` names for each frame the set of those who talk (pyannote's "powerset")."""
+    if isinstance(model, PyanNet):
+        return True
     return bool(getattr(getattr(model, "specifications", None), "powerset", False)) and (
         model.audio.sample_rate == SAMPLE_RATE
     )
@@ -45,7 +50,7 @@ class WindowedSegmentation:
 
         Raises ConfigurationError where there would be gaps between the windows.
         """
-        self.window = int(model.audio.get_num_samples(model.specifications.duration))
+        self.window: int = round(model.specifications.duration * SAMPLE_RATE)
         self.hop = hop
         if not 0 < hop <= self.window:
             limit = f"{self.window / SAMPLE_RATE:g}"
@@ -90,25 +95,33 @@ class WindowedSegmentation:
 
 def _speaker_sets(specifications: Any) -> NDArray[np.uint8]:  # noqa: ANN401
     """Return who talks in each of the model's classes: (classes, speakers), 0 or 1."""
-    from pyannote.audio.utils.powerset import Powerset  # noqa: PLC0415 - not before import_pyannote
-
-    mapping = Powerset(len(specifications.classes), specifications.powerset_max_classes).mapping
-    return np.asarray(mapping.numpy(), np.uint8)
+    speakers = range(len(specifications.classes))
+    sets = [
+        chosen for size in range(specifications.powerset_max_classes + 1) for chosen in combinations(speakers, size)
+    ]
+    return np.array([[speaker in chosen for speaker in speakers] for chosen in sets], np.uint8)
 
 
 def _is_usual(model: Any) -> bool:  # noqa: ANN401
     """Tell whether it is a PyanNet of the usual build: pyannote's can be put together otherwise."""
-    from pyannote.audio.models.segmentation import PyanNet  # noqa: PLC0415 - not before import_pyannote
+    kinds = (PyanNet, *_pyannotes())
+    return isinstance(model, kinds) and _is_put_together_as_usual(model)
 
-    if not isinstance(model, PyanNet):
-        return False
+
+def _is_put_together_as_usual(model: Any) -> bool:  # noqa: ANN401
     lstm = model.lstm
     return (
         isinstance(lstm, nn.LSTM)
         and (lstm.bidirectional, lstm.bias, lstm.proj_size) == (True, True, 0)
-        and model.hparams.linear["num_layers"] > 0
+        and len(getattr(model, "linear", ())) > 0
         and bool(model.sincnet.wav_norm1d.weight != 0)
     )
+
+
+def _pyannotes() -> tuple[Any, ...]:
+    """Return pyannote's class, unless nothing has imported it: no model is of it then."""
+    module = sys.modules.get("pyannote.audio.models.segmentation.PyanNet")
+    return () if module is None else (module.PyanNet,)
 
 
 class _AnyModel:
@@ -220,7 +233,8 @@ class _ForwardLstm:
 
 def _one_direction(lstm: nn.LSTM, suffix: str) -> nn.LSTM:
     parameters = {name: getattr(lstm, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-    layer = nn.LSTM(parameters["weight_ih"].shape[1], lstm.hidden_size)
+    with Unfilled():
+        layer = nn.LSTM(parameters["weight_ih"].shape[1], lstm.hidden_size)
     layer.load_state_dict({f"{name}_l0": value for name, value in parameters.items()})
     return layer.eval()
 

@@ -1,10 +1,12 @@
 """NeMo checkpoints, loaded without a random initialisation and without a second copy of the weights.
 
 A `.nemo` file is a tar archive: a configuration, a tokenizer, and the weights as `torch.save` writes them. NeMo unpacks
-it to a temporary folder, fills every weight with random numbers, reads the stored ones and copies them over.
+it to a temporary folder, fills every weight with random numbers, reads the stored ones and copies them over. Parakeets
+are built of NeMo's parts, without the thousands of modules that are imported for NeMo's model class; others by it.
 """
 
 import gzip
+import logging
 import os
 import pickle
 import posixpath
@@ -17,8 +19,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from common.cold_start import stage_passed
 from common.errors import ConfigurationError
+from common.logs import log_event
 from handlers.device import first_line
+from handlers.nemo.lean_copy import import_lean
 from handlers.nemo.quiet_import import import_nemo, quiet
 from handlers.nemo.weights import Weights, read_ahead, read_state_dict
 
@@ -26,8 +31,13 @@ CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
 # How modules fill new parameters; one that is not listed costs time and changes nothing.
 FILLS = frozenset(("uniform_", "normal_", "zero_", "fill_", "constant_", "kaiming_uniform_", "kaiming_normal_"))
-# What Python and torch raise for damaged files; RuntimeError is torch's.
-DAMAGED = (OSError, EOFError, RuntimeError, LookupError, ValueError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
+# What Python and torch raise for damaged files; RuntimeError is torch's, OverflowError tarfile's.
+DAMAGED = (
+    *(OSError, EOFError, RuntimeError, LookupError, ValueError, OverflowError, MemoryError),
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error),
+)
+
+logger = logging.getLogger(__name__)
 
 
 def restore(checkpoint: Path, *, device: str, variable: str) -> Any:  # noqa: ANN401 - NeMo has no types
@@ -40,9 +50,13 @@ def restore(checkpoint: Path, *, device: str, variable: str) -> Any:  # noqa: AN
     """
     with _chosen_by(variable), quiet():
         with _complete():
-            read_ahead(checkpoint / WEIGHTS if checkpoint.is_dir() else checkpoint)  # while NeMo is imported
-        model_type = import_nemo()
-        network = model_type.restore_from(str(checkpoint), map_location="cpu", save_restore_connector=_connector())
+            read_ahead(checkpoint / WEIGHTS if checkpoint.is_dir() else checkpoint)  # while torch is imported
+        with _opened(checkpoint) as (folder, weights):
+            config = _configuration(folder)
+            with _complete():
+                stored = read_state_dict(weights)
+            network = _of_parts(config, folder) or _of_nemo(checkpoint, config, folder)
+        _assign(network, stored)
         return network.to(device)
 
 
@@ -56,23 +70,45 @@ def _chosen_by(variable: str) -> Iterator[None]:
         raise ConfigurationError(f"{error.message}: {cure}", param=variable) from None
 
 
-def _connector() -> Any:  # noqa: ANN401 - NeMo has no types
+def _of_parts(config: dict[str, Any], folder: Path) -> Any | None:  # noqa: ANN401 - NeMo has no types
+    """Return a Parakeet's network, built without most of NeMo; None for other models and other versions of NeMo."""
+    from handlers.nemo.transducer import Transducer, is_transducer  # noqa: PLC0415 - takes seconds
+
+    stage_passed("library")
+    if not is_transducer(config):
+        return None
+    try:
+        with _unfilled():
+            return Transducer(config, folder)
+    except (ImportError, AttributeError) as error:
+        log_event(logger, "lean_import_failed", reason=first_line(error))
+        return None
+
+
+def _of_nemo(checkpoint: Path, config: dict[str, Any], folder: Path) -> Any:  # noqa: ANN401
+    """Return the network of any model as NeMo builds it, from the extracted `config` and `folder`."""
+    model_type = import_nemo()
+    stage_passed("library")
+    connector = _connector(config, folder)
+    return model_type.restore_from(str(checkpoint), map_location="cpu", save_restore_connector=connector)
+
+
+def _connector(config: dict[str, Any], folder: Path) -> Any:  # noqa: ANN401
     """Return NeMo's extension point for where models come from, with both of its steps replaced."""
     from nemo.core.connectors.save_restore_connector import SaveRestoreConnector  # noqa: PLC0415 - takes seconds
+    from omegaconf import OmegaConf  # noqa: PLC0415 - comes with NeMo
 
-    class MappingConnector(SaveRestoreConnector):  # type: ignore[misc] # NeMo has no types
-        def load_config_and_state_dict(self, calling_cls: Any, restore_path: str, *_: object) -> Any:  # noqa: ANN401 - NeMo's
-            with _opened(Path(restore_path)) as (folder, weights):
-                config = _configuration(folder)
-                with _complete():
-                    stored = read_state_dict(weights)
-                with _being_restored(folder), _unfilled():
-                    return config, calling_cls.from_config_dict(config=config), stored
+    class UnfilledConnector(SaveRestoreConnector):  # type: ignore[misc] # NeMo has no types
+        def load_config_and_state_dict(self, calling_cls: Any, *_: object) -> Any:  # noqa: ANN401 - NeMo's
+            given = OmegaConf.create(config)
+            OmegaConf.set_struct(given, True)  # noqa: FBT003 - OmegaConf's signature
+            with _being_restored(folder), _unfilled():
+                return given, calling_cls.from_config_dict(config=given), {}
 
-        def load_instance_with_state_dict(self, instance: Any, state_dict: dict[str, Any], *_: object) -> None:  # noqa: ANN401 - NeMo's
-            _assign(instance, state_dict)
+        def load_instance_with_state_dict(self, *_: object) -> None:
+            pass  # see _assign
 
-    return MappingConnector()
+    return UnfilledConnector()
 
 
 @contextmanager
@@ -115,8 +151,7 @@ def _archive(checkpoint: Path) -> tarfile.TarFile:
 
 def _unpack(archive: tarfile.TarFile, folder: Path) -> Weights | None:
     """Extract all members but the weights, and those too if they cannot be read in place."""
-    from nemo.utils.tar_utils import safe_extract  # noqa: PLC0415 - takes seconds
-
+    safe_extract = import_lean("nemo.utils.tar_utils").safe_extract
     weights = None
     compressed = isinstance(archive.fileobj, gzip.GzipFile)
     for member in archive:
@@ -128,17 +163,22 @@ def _unpack(archive: tarfile.TarFile, folder: Path) -> Weights | None:
     return weights
 
 
-def _configuration(folder: Path) -> Any:  # noqa: ANN401 - OmegaConf has no types here
-    from omegaconf import OmegaConf  # noqa: PLC0415 - comes with NeMo
-    from yaml import YAMLError  # noqa: PLC0415 - comes with OmegaConf
+def _configuration(folder: Path) -> dict[str, Any]:
+    """Return what the configuration file says: of one with lists of thousands of pieces, in a moment."""
+    import yaml  # noqa: PLC0415 - comes with NeMo
+    from omegaconf._utils import get_yaml_loader  # noqa: PLC0415 - comes with NeMo
 
+    loader = get_yaml_loader()  # OmegaConf's way to read numbers and paths, but it has no parser in C
+    options = {"yaml_constructors": loader.yaml_constructors, "yaml_implicit_resolvers": loader.yaml_implicit_resolvers}
+    fast_loader = type("FastLoader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), options)
     with _complete():
         try:
-            config = OmegaConf.load(folder / CONFIG)
-        except YAMLError:
+            config = yaml.load((folder / CONFIG).read_bytes(), fast_loader)  # noqa: S506 - it is safe, see above
+        except yaml.YAMLError:
             raise ValueError(f"{CONFIG} is no YAML") from None
-    config = config.get("model", config)
-    OmegaConf.set_struct(config, True)  # noqa: FBT003 - OmegaConf's signature
+        config = config.get("model", config) if isinstance(config, dict) else None
+        if not isinstance(config, dict):
+            raise ValueError(f"{CONFIG} is no configuration")  # noqa: TRY004 - damaged, not a mistake in the code
     return config
 
 

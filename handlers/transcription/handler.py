@@ -19,7 +19,7 @@ from handlers.device import let_others_compute
 from handlers.transcription import parakeet, whisper
 from handlers.transcription.engine import TranscriptionEngine
 from handlers.transcription.spans import transcribe_spans
-from handlers.worker import Worker, load_or_exit, serve_worker, settings_of_process
+from handlers.worker import Worker, load_engine, load_or_exit, serve_worker, settings_of_process
 
 
 def find_engine(settings: TranscriptionSettings) -> Callable[[], TranscriptionEngine]:
@@ -77,7 +77,7 @@ def main() -> None:
     """Run the worker until it is told to stop."""
     settings = settings_of_process()
     let_others_compute()
-    engine = load_or_exit(load_or_exit(lambda: find_engine(settings.transcription)))
+    engine = load_or_exit(lambda: load_engine(find_engine(settings.transcription)))
     worker = transcription_worker(engine, limits=settings.limits, boundary=boundary_of(settings))
     serve_worker(worker, settings)
 

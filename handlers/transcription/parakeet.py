@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
 from common.chunking import CONTEXT_S, Window
+from common.cold_start import stage_passed
 from common.errors import ConfigurationError, InvalidInputError
 from common.logs import log_event
 from common.progress import Tick
@@ -142,7 +143,9 @@ def _load(name: str, checkpoint: Path, settings: TranscriptionSettings, device: 
         device=device,
         precision=resolve_precision(settings.precision, device),
     )
+    stage_passed("load")
     warnings = _warm_up(decoder)
+    stage_passed("inference")
     engine = ParakeetEngine(
         decoder,
         model=name,

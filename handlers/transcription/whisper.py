@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from common.audio.limits import SAMPLE_RATE
 from common.chunking import CONTEXT_S, Window
+from common.cold_start import stage_passed
 from common.errors import ConfigurationError, InvalidInputError, JobCancelledError
 from common.logs import log_event
 from common.model_store import WHISPER_FILES
@@ -237,10 +238,13 @@ def _load(name: str, folder: Path, settings: TranscriptionSettings, device: str)
         import torch  # noqa: F401, PLC0415
     from faster_whisper import WhisperModel  # noqa: PLC0415 - slow
 
+    stage_passed("library")
     network = WhisperModel(
         str(folder), device=device, compute_type=_compute_type(settings, device), cpu_threads=_cpu_threads()
     )
+    stage_passed("load")
     list(network.transcribe(np.zeros(SAMPLE_RATE, np.float32), language="en", max_new_tokens=1)[0])
+    stage_passed("inference")
     return WhisperEngine(
         network,
         model=name,

@@ -12,6 +12,7 @@ import torch
 from handlers.nemo import checkpoint as nemo_checkpoint
 from handlers.nemo.checkpoint import restore
 from handlers.nemo.quiet_import import import_nemo, quiet
+from handlers.transcription.nemo_decoder import NemoDecoder
 from tests.support.nemo_archives import WEIGHTS, pack, saved, unpack
 
 pytestmark = pytest.mark.model
@@ -25,7 +26,7 @@ def restored_by_nemo(checkpoint):
 
 
 def computed(network):
-    """The encoder's output, the joint's logits for the first decoder state, and the text, for one second of noise."""
+    """The encoder's output, the joint's logits for the first decoder state, and the words, for one second of noise."""
     noise = np.random.default_rng(0).standard_normal(16_000, np.float32)
     network.eval()
     with quiet(), torch.inference_mode():
@@ -33,7 +34,8 @@ def computed(network):
         encoded, _ = network(input_signal=torch.from_numpy(noise)[None], input_signal_length=length)
         predicted, _ = network.decoder.predict(None, add_sos=False, batch_size=1)
         logits = network.joint.joint(encoded.transpose(1, 2), predicted)
-        return encoded, logits, network.transcribe([noise], batch_size=1, verbose=False)[0].text
+    decoder = NemoDecoder(network, device="cpu")
+    return encoded, logits, decoder.decode(decoder.prepare([noise]), lambda: None)
 
 
 def assert_same(network, other):
@@ -41,10 +43,10 @@ def assert_same(network, other):
     assert tensors.keys() == others.keys()
     assert all(tensor.dtype == others[name].dtype for name, tensor in tensors.items())
     assert all(torch.equal(tensor, others[name]) for name, tensor in tensors.items())
-    (encoded, logits, text), (other_encoded, other_logits, other_text) = computed(network), computed(other)
+    (encoded, logits, words), (other_encoded, other_logits, other_words) = computed(network), computed(other)
     assert torch.equal(encoded, other_encoded)
     assert torch.equal(logits, other_logits)
-    assert text == other_text
+    assert words == other_words
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +153,23 @@ def test_the_weights_are_extracted_only_if_compressed(mode, extracted, unpacked,
 def test_importing_the_module_imports_neither_torch_nor_nemo():
     code = "import sys, handlers.nemo.checkpoint; print({'torch', 'nemo'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_configuration_that_is_not_resolved_is_left_to_nemo(unpacked, plain):
+    folder = unpack(TINY, unpacked.parent / "unresolved")
+    config = folder / "model_config.yaml"
+    config.write_text(f"{config.read_text()}\nnote: ${{sample_rate}}\n")
+    network = restore(folder, device="cpu", variable="MODEL_ID")
+    assert type(network) is type(plain)
+    assert network.cfg.note == 16_000
+    assert_same(network, plain)
+
+
+def test_with_another_nemo_the_model_is_built_by_it(plain, monkeypatch, caplog):
+    def moved(config, folder):
+        raise ImportError("cannot import name 'RNNTBPEDecoding'")
+
+    monkeypatch.setattr("handlers.nemo.transducer.Transducer", moved)
+    with caplog.at_level("INFO"):
+        assert type(restore(TINY, device="cpu", variable="MODEL_ID")) is type(plain)
+    assert [record.message.split()[0] for record in caplog.records] == ["lean_import_failed"]

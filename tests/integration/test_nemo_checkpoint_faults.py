@@ -7,7 +7,7 @@ import torch
 
 from common.errors import ConfigurationError
 from handlers.nemo.checkpoint import CONFIG, restore
-from tests.support.nemo_archives import WEIGHTS, pack, saved, unpack
+from tests.support.nemo_archives import WEIGHTS, pack, saved, unpack, with_pickle
 
 pytestmark = pytest.mark.model
 
@@ -85,6 +85,11 @@ def test_a_configuration_that_is_no_yaml(unpacked, tmp_path):
 def test_weights_cut_short_in_a_whole_archive(cut, unpacked, tmp_path):
     data = cut((unpacked / WEIGHTS).read_bytes())
     assert "damaged, cut short or none of NeMo's" in fault(pack(unpacked, tmp_path / "model.nemo", weights=data))
+
+
+def test_weights_with_a_length_that_no_memory_holds(unpacked, tmp_path):
+    data = with_pickle((unpacked / WEIGHTS).read_bytes(), b"\x80\x04\x8d" + b"\xff" * 8)
+    assert "damaged" in fault(pack(unpacked, tmp_path / "model.nemo", weights=data))
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -1,5 +1,7 @@
 """Tensors mapped from where `torch.save` wrote them inside another file, held against `torch.load`."""
 
+import contextlib
+import sys
 import zipfile
 from unittest import mock
 
@@ -23,12 +25,13 @@ TENSORS = {
 }
 
 
-def mapped(tmp_path, data, *, before=512, after=10_000):
+def mapped(tmp_path, data, *, before=512, after=10_000, in_memory=False):
     """What is read from a file that holds the data between others, and that file."""
     path = tmp_path / "archive"
     path.write_bytes(b"\1" * before + data + b"\2" * after)
     (tmp_path / "part").write_bytes(data)
-    with (tmp_path / "part").open("rb") as part:
+    loaded = mock.patch("handlers.nemo.weights._load", side_effect=AssertionError("not mapped"))
+    with (tmp_path / "part").open("rb") as part, contextlib.nullcontext() if in_memory else loaded:
         return read_state_dict(Weights(file=part, path=path, offset=before)), path
 
 
@@ -75,6 +78,20 @@ def test_a_zip_file_packed_anew_is_read_where_its_records_really_are(tmp_path):
 
 
 def test_the_old_format_is_read_into_memory(tmp_path):
-    found, path = mapped(tmp_path, saved(TENSORS, _use_new_zipfile_serialization=False))
+    found, path = mapped(tmp_path, saved(TENSORS, _use_new_zipfile_serialization=False), in_memory=True)
     path.write_bytes(b"")
     assert_all_equal(found)
+
+
+@pytest.mark.parametrize("tensor", [torch.tensor([1 + 2j, 3.0]), torch.tensor([1, 2], dtype=torch.uint16)])
+def test_tensors_of_rare_types_are_read_into_memory(tensor, tmp_path):
+    found, _ = mapped(tmp_path, saved({"rare": tensor}), in_memory=True)
+    assert torch.equal(found["rare"], tensor)
+
+
+def test_tensors_of_a_machine_with_another_order_of_bytes_are_read_into_memory(tmp_path):
+    other = "big" if sys.byteorder == "little" else "little"
+    with mock.patch("sys.byteorder", other):
+        data = saved({"swapped": torch.tensor([1, 256])})
+    found, _ = mapped(tmp_path, data, in_memory=True)
+    assert found["swapped"].tolist() == torch.tensor([1, 256]).numpy().byteswap().tolist()

@@ -193,6 +193,25 @@ def test_a_config_that_pyannote_does_not_take_is_named(tmp_path):
     assert message.endswith("check its config.yaml and the version of pyannote.audio")
 
 
+@pytest.mark.parametrize(
+    ("needed", "named"),
+    [(b"pyannote.audio: 5.0.0", "pyannote.audio 5.0.0"), (b"no-such-package: 1.2.0", "no-such-package 1.2.0")],
+)
+@pytest.mark.parametrize("pipeline", ["fast", "stock"])
+def test_a_pipeline_for_other_packages_than_are_installed_is_refused(tmp_path, needed, named, pipeline):
+    config = repos()[COMMUNITY_1]["config.yaml"].replace(b"pyannote.audio: 4.0.0", needed)
+    put(tmp_path / "mine", {**repos()[COMMUNITY_1], "config.yaml": config})
+    message = fault(settings(tmp_path / "mine", tmp_path, DIARIZATION_PIPELINE=pipeline))
+    assert message.startswith(f"the pipeline mine is made for {named}, which is not installed: ")
+
+
+def test_a_pipeline_that_lacks_a_parameter_has_pyannotes_own(tmp_path):
+    config = repos()[COMMUNITY_1]["config.yaml"].replace(b"    Fa: 0.07\n", b"")
+    put(tmp_path / "mine", {**repos()[COMMUNITY_1], "config.yaml": config})
+    clustering = build(locate(settings(tmp_path / "mine", tmp_path))).clustering
+    assert clustering.parameters(instantiated=True) == {"threshold": 0.6, "Fa": 0.07, "Fb": 0.8}
+
+
 def test_no_telemetry_is_sent_whatever_the_environment_says(store, monkeypatch, network):
     monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "1")
     lay_out(store, COMMUNITY_1, repos()[COMMUNITY_1])

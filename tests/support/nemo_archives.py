@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 import torch
@@ -32,4 +33,13 @@ def pack(folder: Path, path: Path, *, mode: str = "w:", weights: bytes | None = 
 def saved(value: object, **options: bool) -> bytes:
     file = io.BytesIO()
     torch.save(value, file, **options)
+    return file.getvalue()
+
+
+def with_pickle(data: bytes, stored: bytes) -> bytes:
+    """Return what `torch.save` wrote with another pickle in it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(file, "w") as changed:
+        for name in archive.namelist():
+            changed.writestr(name, stored if name.endswith("/data.pkl") else archive.read(name))
     return file.getvalue()

@@ -17,6 +17,10 @@ def sample_audio() -> np.ndarray:
     return samples
 
 
+def excerpt(first_s: float, last_s: float) -> np.ndarray:
+    return sample_audio()[round(first_s * 16_000) : round(last_s * 16_000)]
+
+
 def reference_turns() -> list[tuple[float, float, str]]:
     fields = [line.split() for line in (FOLDER / "sample.rttm").read_text().splitlines()]
     return [(float(line[3]), float(line[3]) + float(line[4]), line[7]) for line in fields]

@@ -1,13 +1,15 @@
+import gc
 import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from common import cold_start
-from common.cold_start import ColdStart, process_age_s
+from common.cold_start import ColdStart, growing, process_age_s, stage_passed, stages
 
 
 def test_the_age_of_the_process_is_that_which_the_system_tells():
@@ -56,3 +58,48 @@ def test_a_process_with_an_odd_name_is_read(tmp_path):
     path = tmp_path / "stat"
     path.write_text("7 (a b) c) S " + " ".join(["1"] * 18) + f" {started} 1")
     assert process_age_s(path) == pytest.approx(5000, abs=0.5)
+
+
+@pytest.fixture
+def age(monkeypatch):
+    """The age of the process, to be set; its stages begin anew."""
+    told = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(cold_start, "process_age_s", lambda: told.seconds)
+    monkeypatch.setattr(cold_start, "_stages_s", {})
+    return told
+
+
+def test_a_stage_is_what_has_passed_since_the_one_before(age):
+    for age.seconds, stage in ((1.5, "imports"), (1.75, "find"), (4.0, "load"), (4.5, "sdk"), (5.25, "load")):
+        stage_passed(stage)
+    assert stages() == {"imports_s": 1.5, "find_s": 0.25, "load_s": 3.0, "sdk_s": 0.5}
+
+
+def test_a_clock_that_went_back_makes_no_negative_stage(age):
+    for age.seconds, stage in ((1.5, "imports"), (1.49, "find")):
+        stage_passed(stage)
+    assert stages() == {"imports_s": 1.5, "find_s": 0.0}
+
+
+@pytest.fixture
+def frozen(monkeypatch):
+    """What was frozen, which is nothing really: the tests after this one look for garbage."""
+    calls = []
+    monkeypatch.setattr(gc, "freeze", lambda: calls.append(gc.isenabled()))
+    return calls
+
+
+def test_while_it_grows_no_garbage_is_looked_for(frozen):
+    with growing():
+        assert not gc.isenabled()
+        with growing():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert frozen == [False]
+
+
+def test_growth_that_fails_leaves_the_collector_on(frozen):
+    with pytest.raises(MemoryError), growing():
+        raise MemoryError
+    assert gc.isenabled()

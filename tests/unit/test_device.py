@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from common.errors import ConfigurationError
-from handlers.device import first_line, let_others_compute, load_with_fallback, pick_device
+from handlers.device import first_line, let_others_compute, load_with_fallback, pick_device, report_to_nobody
 
 
 class Engine:
@@ -112,3 +112,11 @@ def test_idle_threads_sleep_unless_the_user_says_otherwise(monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     let_others_compute()
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_no_package_reports_to_its_maker_whatever_the_environment_says(monkeypatch):
+    names = ("PYANNOTE_METRICS_ENABLED", "HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY")
+    for name, value in zip(names, ("true", "0", "0"), strict=True):
+        monkeypatch.setenv(name, value)
+    report_to_nobody()
+    assert [os.environ[name] for name in names] == ["0", "1", "1"]

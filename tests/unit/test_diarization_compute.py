@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.errors import JobCancelledError
-from handlers.diarization.compute import Compute
+from handlers.diarization.compute import Compute, one_core
 
 DEVICES = pytest.mark.parametrize("device", ["cpu", "cuda"])  # cuda: what runs elsewhere is for the task to say
 
@@ -74,3 +74,16 @@ def test_a_stopped_job_begins_no_further_task_and_leaves_none_running(device):
     assert sorted(begun) == sorted(ended)
     assert 1 <= len(begun) <= 2 * torch.get_num_threads()
     assert compute.map(str, range(3), ignore) == ["0", "1", "2"]
+
+
+def test_loading_takes_one_core_and_gives_the_others_back():
+    before = torch.get_num_threads()
+
+    @one_core()
+    def damaged():
+        assert torch.get_num_threads() == 1
+        raise ValueError("damaged")
+
+    with pytest.raises(ValueError, match="damaged"):
+        damaged()
+    assert torch.get_num_threads() == before

@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -9,8 +7,7 @@ from handlers.diarization.pyannote_engine import PyannoteEngine
 
 
 def engine(fast):
-    pipeline = SimpleNamespace(_embedding=SimpleNamespace(dimension=3))
-    return PyannoteEngine(pipeline, model="any", device="cuda", same_voice_similarity=0.7, fast=fast)
+    return PyannoteEngine(None, model="any", device="cuda", embedding_dimension=3, same_voice_similarity=0.7, fast=fast)
 
 
 def diarize(engine, samples):

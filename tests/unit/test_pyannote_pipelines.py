@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +8,7 @@ import pytest
 from common.errors import ConfigurationError
 from common.settings import DiarizationSettings
 from handlers.diarization.pipelines import BUNDLED_NAME, locate
-from handlers.diarization.pyannote_import import hidden, import_pyannote
+from handlers.diarization.pyannote_import import import_pyannote
 from tests.support.pyannote_repos import CONFIG_31
 
 PIPELINE_31 = CONFIG_31.decode()
@@ -199,23 +198,3 @@ def test_telemetry_is_off_whatever_the_environment_says(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyannote.audio", ModuleType("audio"))
     import_pyannote()
     assert (os.environ["PYANNOTE_METRICS_ENABLED"], os.environ["HF_HUB_DISABLE_TELEMETRY"]) == ("0", "1")
-
-
-def test_hidden_packages_cannot_be_imported_inside_and_can_again_after(monkeypatch, tmp_path):
-    (tmp_path / "parley_hidden_probe.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    with hidden("parley_hidden_probe"), pytest.raises(ImportError):
-        __import__("parley_hidden_probe")
-    assert __import__("parley_hidden_probe").__name__ == "parley_hidden_probe"
-
-
-def test_packages_imported_before_stay_themselves():
-    with hidden("json", "subprocess"):
-        assert sys.modules["subprocess"] is subprocess
-    assert sys.modules["subprocess"] is subprocess
-
-
-def test_an_error_inside_unhides_too():
-    with pytest.raises(RuntimeError), hidden("parley_no_such_package"):
-        raise RuntimeError
-    assert "parley_no_such_package" not in sys.modules
