@@ -7,7 +7,7 @@ TESTABLE := $(VENV)/testable
 PIP := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 AUDIO ?=
 export AUDIO
-# Every worker is a process: without bytecode each takes some twenty seconds longer to import its packages.
+# Every worker is a process: without bytecode each compiles what it imports, and one of another user cannot keep it.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install serve demo test check docs constraints bench-longform bench-endurance bench-load bench-attribution bench-voices bench-diarization bench-transport bench-orchestrator bench-server bench-coldstart clean
@@ -17,7 +17,8 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	$(PIP) --editable '.[diarization,transcription,server,queue,demo]'
+	$(PIP) --compile-bytecode --editable '.[diarization,transcription,server,queue,demo]'
+	@$(BIN)/python -m compileall -q common handlers orchestrator
 	@touch $@
 
 $(TESTABLE): $(INSTALLED)

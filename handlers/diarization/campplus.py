@@ -12,8 +12,9 @@ from torch import nn
 from torchaudio.compliance import kaldi
 
 from handlers.diarization.campplus_network import CampPlusNetwork
-from handlers.diarization.checkpoint import Unfilled, fill
+from handlers.diarization.checkpoint import fill
 from handlers.lean_import import module_of_file
+from handlers.unfilled import Unfilled
 
 WEIGHTS = "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"
 

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.torch_version import TorchVersion
 
-WEIGHTS = "pytorch_model.bin"
-# By which modules fill their new parameters; one that is not listed costs time and changes nothing.
-FILLS = frozenset(("uniform_", "normal_", "zero_", "fill_", "constant_", "kaiming_uniform_", "kaiming_normal_"))
+from handlers.diarization.pipeline_config import WEIGHTS
+
 NEWEST_MAJOR = 4  # of pyannote.audio: its own loading refuses checkpoints and pipelines of later ones
 
 
@@ -88,20 +86,6 @@ def check_version(required: object) -> None:
     """Raise ValueError if pyannote's own loading would refuse what requires this version of it."""
     if int(str(required).partition(".")[0]) > NEWEST_MAJOR:
         raise ValueError("made for a later version of pyannote.audio")
-
-
-class Unfilled(TorchFunctionMode):  # type: ignore[misc]  # torch's types are not followed
-    """A context in which the modules that this thread builds leave their parameters as allocated, for `fill`.
-
-    The meta device would do as well, but torch imports 900 modules for it.
-    """
-
-    def __torch_function__(self, function: Any, _types: object, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - any function
-        """Call `function`, unless it fills a tensor."""
-        kwargs = kwargs or {}
-        if function.__name__ in FILLS:
-            return args[0] if args else kwargs["tensor"]
-        return function(*args, **kwargs)
 
 
 def fill(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from common.audio.limits import SAMPLE_RATE
-from handlers.diarization.checkpoint import Checkpoint, Specifications, Unfilled, fill
+from handlers.diarization.checkpoint import Checkpoint, Specifications, fill
 from handlers.diarization.frames import Frames
+from handlers.unfilled import Unfilled
 
 ARCHITECTURE = ("pyannote.audio.models.segmentation.PyanNet", "PyanNet")
 FILTERS, TAPS, CHANNELS, KERNEL, POOL = 80, 251, 60, 5, 3

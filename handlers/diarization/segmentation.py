@@ -17,8 +17,8 @@ from torch.nn import functional
 from common.audio.limits import SAMPLE_RATE
 from common.errors import ConfigurationError
 from common.settings import DIARIZATION_HOP
-from handlers.diarization.checkpoint import Unfilled
 from handlers.diarization.pyannet import PyanNet
+from handlers.unfilled import Unfilled
 
 BATCH_WINDOWS = 32
 POOL = 3  # of all of SincNet's max-pools

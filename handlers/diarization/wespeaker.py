@@ -14,7 +14,8 @@ from torch.nn import functional
 from torchaudio.compliance import kaldi
 
 from common.audio.limits import SAMPLE_RATE
-from handlers.diarization.checkpoint import Checkpoint, Unfilled, fill
+from handlers.diarization.checkpoint import Checkpoint, fill
+from handlers.unfilled import Unfilled
 
 ARCHITECTURE = ("pyannote.audio.models.embedding.wespeaker", "WeSpeakerResNet34")
 DIMENSION = 256

@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,6 @@ from handlers.nemo.weights import Weights, read_ahead, read_state_dict
 
 CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
-# How modules fill new parameters; one that is not listed costs time and changes nothing.
-FILLS = frozenset(("uniform_", "normal_", "zero_", "fill_", "constant_", "kaiming_uniform_", "kaiming_normal_"))
 # What Python and torch raise for damaged files; RuntimeError is torch's, OverflowError tarfile's.
 DAMAGED = (
     *(OSError, EOFError, RuntimeError, LookupError, ValueError, OverflowError, MemoryError),
@@ -73,12 +71,14 @@ def _chosen_by(variable: str) -> Iterator[None]:
 def _of_parts(config: dict[str, Any], folder: Path) -> Any | None:  # noqa: ANN401 - NeMo has no types
     """Return a Parakeet's network, built without most of NeMo; None for other models and other versions of NeMo."""
     from handlers.nemo.transducer import Transducer, is_transducer  # noqa: PLC0415 - takes seconds
+    from handlers.unfilled import Unfilled  # noqa: PLC0415 - takes seconds
 
     stage_passed("library")
     if not is_transducer(config):
+        log_event(logger, "loaded_by_nemo")
         return None
     try:
-        with _unfilled():
+        with Unfilled():
             return Transducer(config, folder)
     except (ImportError, AttributeError) as error:
         log_event(logger, "lean_import_failed", reason=first_line(error))
@@ -98,11 +98,13 @@ def _connector(config: dict[str, Any], folder: Path) -> Any:  # noqa: ANN401
     from nemo.core.connectors.save_restore_connector import SaveRestoreConnector  # noqa: PLC0415 - takes seconds
     from omegaconf import OmegaConf  # noqa: PLC0415 - comes with NeMo
 
+    from handlers.unfilled import Unfilled  # noqa: PLC0415 - takes seconds
+
     class UnfilledConnector(SaveRestoreConnector):  # type: ignore[misc] # NeMo has no types
         def load_config_and_state_dict(self, calling_cls: Any, *_: object) -> Any:  # noqa: ANN401 - NeMo's
             given = OmegaConf.create(config)
             OmegaConf.set_struct(given, True)  # noqa: FBT003 - OmegaConf's signature
-            with _being_restored(folder), _unfilled():
+            with _being_restored(folder), Unfilled():
                 return given, calling_cls.from_config_dict(config=given), {}
 
         def load_instance_with_state_dict(self, *_: object) -> None:
@@ -193,24 +195,6 @@ def _being_restored(folder: Path) -> Iterator[None]:
         yield
     finally:
         state.is_model_being_restored, state.nemo_file_folder = False, None
-
-
-def _unfilled() -> AbstractContextManager[object]:
-    """Return a context in which the modules that this thread builds leave their parameters as allocated: unused.
-
-    Parameters on the meta device would do as well, had NeMo not made positional encodings on the parameters' device.
-    """
-    from torch.nn import Parameter  # noqa: PLC0415 - takes seconds
-    from torch.overrides import TorchFunctionMode  # noqa: PLC0415 - takes seconds
-
-    class Unfilled(TorchFunctionMode):  # type: ignore[misc] # torch has no types here
-        def __torch_function__(self, function: Any, _types: object, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - any function
-            target = args[0] if args else (kwargs or {}).get("tensor")
-            if isinstance(target, Parameter) and function.__name__ in FILLS:
-                return target
-            return function(*args, **kwargs or {})
-
-    return Unfilled()
 
 
 def _assign(network: Any, stored: dict[str, Any]) -> None:  # noqa: ANN401 - NeMo has no types

@@ -8,8 +8,6 @@ from tests.support.raw_http import exchanged
 from tests.support.server_app import running_server
 from tests.support.server_documents import edits_of
 
-BACKWARDS = {"word": "x", "start": 2, "end": 1}
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):

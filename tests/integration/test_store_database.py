@@ -1,6 +1,8 @@
+import sqlite3
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -8,6 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from common.errors import ConfigurationError, StorageError
+from orchestrator.server.store import database
 from orchestrator.server.store.database import migrate, open_database, reading
 from orchestrator.server.store.job_store import JobStore
 from orchestrator.server.store.tables import METADATA
@@ -82,6 +85,24 @@ def test_servers_that_start_at_once_migrate_once(empty):
             started.result()
     with reading(empty) as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0001"]
+
+
+def test_a_file_that_another_server_is_making_is_waited_for(tmp_path, monkeypatch):
+    path = tmp_path / "new.sqlite3"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    looks = []
+
+    def look_again(seconds):
+        looks.append(seconds)
+        if len(looks) == 2:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(database, "BUSY_S", 0)  # the driver does not wait, where it would
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=look_again))
+    migrate_and_leave(f"sqlite:///{path}")
+    other.close()
+    assert len(looks) == 2
 
 
 def test_a_newer_database_is_left_alone(migrated):

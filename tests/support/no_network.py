@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-REFUSED = ("connect", "connect_ex", "sendto")
-
 
 @contextmanager
 def no_network() -> Iterator[list[str]]:

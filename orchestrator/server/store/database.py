@@ -1,6 +1,8 @@
 """The jobs' database, SQLite or PostgreSQL: opening it, its transactions, bringing it to this version's tables."""
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ VARIABLE = "DATABASE_URL"
 MIGRATIONS = Path(__file__).parent / "migrations"
 FIX = "check that it runs, and user, password, host, port and database name (SQLite: the file)"
 BUSY_S = 30  # for so long a transaction waits for the one before it
+BUSY_LOOK_S = 0.01  # between two looks, where it has to look for itself
 CONNECT_S = 10
 CONNECTIONS, MORE_CONNECTIONS = 5, 40  # the routes' threads are 40
 ALONE = 0x7061726C6579  # of all advisory locks in a PostgreSQL database, Parley's: "parley"
@@ -102,8 +105,23 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     writer do not wait for each other.
     """
     connection.isolation_level = None  # Python's own idea of when a transaction begins would begin it too late
-    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    _write_ahead(connection)
+    for setting in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def _write_ahead(connection: Any) -> None:  # noqa: ANN401 - whatever driver it is
+    """Make the file's log a write-ahead one; while another does that, SQLite fails instead of waiting for its turn."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(BUSY_LOOK_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
