@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.cold_start import ColdStart, stages
 from common.contract import OrchestrationRequest
 from common.errors import (
     EngineError,
@@ -74,6 +75,12 @@ class Boundary:
     webhook_secret: str = field(default="", repr=False)
     allow_private_addresses: bool = False
     deadline_s: float = math.inf
+
+    def ready(self, worker: str, cold_start: ColdStart) -> None:
+        """Take note that the first job may come: it gets the cold start, the log what that is made of."""
+        cold_start_s = cold_start.ready()
+        self.metrics.process_ready(worker=worker, cold_start_s=cold_start_s)
+        log_event(logger, "cold_start", worker=worker, total_s=round(cold_start_s, 2), **stages())
 
 
 def boundary_of(settings: Settings, *, webhooks: bool = False) -> Boundary:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +13,12 @@ from common.audio.decode import decode_audio
 from common.audio.fetch import fetch_audio
 from common.audio.job_folder import job_folder
 from common.audio.limits import SAMPLE_RATE, AudioLimits
-from common.cold_start import ColdStart, begin, growing, stage_passed, stages
+from common.cold_start import ColdStart, begin, growing, stage_passed
 from common.contract import AudioRequest, parse_request
 from common.errors import ConfigurationError
 from common.idempotency import SharedRuns
 from common.job import Boundary, Timings, answer_job
-from common.logs import log_event, set_up_logs
+from common.logs import set_up_logs
 from common.progress import Progress
 from common.runpod_loop import exit_misconfigured, serve
 from common.settings import Settings, load_settings
@@ -28,8 +27,6 @@ from handlers.further_audio import FurtherAudio, fetch_further, usable
 
 RequestT = TypeVar("RequestT", bound=AudioRequest)
 EngineT = TypeVar("EngineT")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -64,10 +61,8 @@ class Worker(Generic[RequestT]):
         return await answer_job(job, self._answer, worker=self.name, boundary=self.boundary)
 
     def ready(self) -> None:
-        """Take note that the first job may come; its result gets the cold start, the log what it is made of."""
-        cold_start_s = self.cold_start.ready()
-        self.boundary.metrics.process_ready(worker=self.name, cold_start_s=cold_start_s)
-        log_event(logger, "cold_start", worker=self.name, total_s=round(cold_start_s, 2), **stages())
+        """Take note that the first job may come; its result gets the cold start."""
+        self.boundary.ready(self.name, self.cold_start)
 
     async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
         request = parse_request(self.request_type, job.get("input"))

@@ -1,7 +1,6 @@
 """The orchestrator worker: RunPod's loop around the pipeline, many jobs at once on one CPU."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -9,12 +8,12 @@ from typing import Any
 
 import aiohttp
 
-from common.cold_start import ColdStart, begin, stages
+from common.cold_start import ColdStart, begin
 from common.contract import OrchestrationRequest, parse_request
 from common.errors import ConfigurationError
 from common.idempotency import SharedRuns
 from common.job import answer_job, boundary_of, check_webhook, kept_for_webhook_s, request_id_of
-from common.logs import log_event, set_up_logs
+from common.logs import set_up_logs
 from common.naming.unnamed_speakers import names_asked_of
 from common.progress import OnProgress, Progress
 from common.runpod_loop import exit_misconfigured, post_progress, serve
@@ -23,8 +22,6 @@ from orchestrator.endpoints import configured_endpoint
 from orchestrator.pipeline import Orchestration, orchestrate
 
 KEEPERS: set[asyncio.Task[None]] = set()
-
-logger = logging.getLogger(__name__)
 
 
 class Orchestrator:
@@ -48,10 +45,8 @@ class Orchestrator:
         return await answer_job(job, self._answer, worker="orchestrator", boundary=self.boundary)
 
     def ready(self) -> None:
-        """Take note that the first job may come; its cost has the cold start, the log what it is made of."""
-        cold_start_s = self._cold_start.ready()
-        self.boundary.metrics.process_ready(worker="orchestrator", cold_start_s=cold_start_s)
-        log_event(logger, "cold_start", worker="orchestrator", total_s=round(cold_start_s, 2), **stages())
+        """Take note that the first job may come; its cost has the cold start."""
+        self.boundary.ready("orchestrator", self._cold_start)
 
     async def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
         """Return the one result of all jobs that have the request's idempotency key, or this job's id."""

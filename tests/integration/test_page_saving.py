@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from tests.support.browser import chromium
 from tests.support.optional import needed
 from tests.support.page_server import page_server
 from tests.support.page_views import opened, until
@@ -20,13 +19,6 @@ ASKS_BEFORE_LEAVING = """() => {
   dispatchEvent(leaving);
   return leaving.defaultPrevented;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=15_000)
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

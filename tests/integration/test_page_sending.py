@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from tests.support.browser import chromium, serious_faults
+from tests.support.browser import serious_faults
 from tests.support.optional import needed
-from tests.support.page_views import dropped, file_of, opened, until
-from tests.support.scripted_site import scripted_site
+from tests.support.page_views import dropped, file_of, until
 
 expect = needed("playwright.sync_api").expect
 
@@ -16,31 +15,6 @@ expect = needed("playwright.sync_api").expect
 NO_MICROPHONE = """() => {
     navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("no", "NotAllowedError"); };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=15_000)
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def served():
-    with scripted_site() as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def tab(browser):
-    with opened(browser) as page:
-        yield page
-
-
-@pytest.fixture
-def site(served):
-    served.forget()
-    return served
 
 
 @pytest.fixture

@@ -4,40 +4,14 @@ import re
 
 import pytest
 
-from tests.support.browser import chromium, serious_faults
+from tests.support.browser import serious_faults
 from tests.support.optional import needed
 from tests.support.page_views import opened
-from tests.support.scripted_site import scripted_site
 
 expect = needed("playwright.sync_api").expect
 
 
 HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>'
-
-
-@pytest.fixture(scope="module")
-def browser():
-    expect.set_options(timeout=15_000)
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def served():
-    with scripted_site() as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def tab(browser):
-    with opened(browser) as page:
-        yield page
-
-
-@pytest.fixture
-def site(served):
-    served.forget()
-    return served
 
 
 @pytest.fixture

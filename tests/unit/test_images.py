@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from handlers.device import NO_TELEMETRY
 from tests.support.build_context import BuildContext
 from tests.support.clean_root import RELEASE
 from tests.support.dockerfile import DOCKERFILES, ROOT, Copy, Run, read_image
@@ -156,8 +157,7 @@ def test_models_are_asked_for_with_a_token_that_is_nowhere_but_in_that_step(path
 
 @of_gpus
 def test_no_package_reports_to_its_maker(path, image):
-    quiet = {"PYANNOTE_METRICS_ENABLED": "0", "ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    assert quiet.items() <= image.env.items()
+    assert NO_TELEMETRY.items() <= image.env.items()
 
 
 @of_gpus
